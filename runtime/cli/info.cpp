@@ -1,0 +1,170 @@
+#include "commands.h"
+#include "elements.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace dann::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char *name_of(Access access) {
+  switch (access) {
+  case Access::Read:
+    return "read";
+  case Access::Write:
+    return "write";
+  case Access::Update:
+    return "update";
+  }
+  return "";
+}
+
+std::int64_t element_count(const Parameter &parameter,
+                           const Description &program) {
+  return *element_count_of(parameter.shape, program.element_type);
+}
+
+bool is_parameter(const Argument &argument, const Description &program) {
+  return std::any_of(program.parameters.begin(), program.parameters.end(),
+                     [&](const Parameter &parameter) {
+                       return parameter.name == argument.name;
+                     });
+}
+
+std::string shape_text(const Shape &shape) {
+  std::string text = to_string(shape);
+  if (!shape.empty() && shape[0] == kBatch)
+    text.replace(1, 2, "batch");
+  return text;
+}
+
+/// "x f32[batch, 784], parameters": arguments with one of two kinds of access.
+std::string arguments_text(const EntryPoint &entry_point,
+                           const Description &program, Access access) {
+  std::string text;
+  std::size_t parameters = 0;
+  for (const Argument &argument : entry_point.arguments) {
+    if (argument.access != access && argument.access != Access::Update)
+      continue;
+    if (is_parameter(argument, program)) {
+      ++parameters;
+      continue;
+    }
+    text += (text.empty() ? "" : ", ") + argument.name + " " +
+            name_of(argument.element_type);
+    if (!argument.shape.empty())
+      text += shape_text(argument.shape);
+  }
+  if (parameters != 0)
+    text += (text.empty() ? "" : ", ") + std::string("parameters");
+  return text;
+}
+
+void print_text(const Description &program) {
+  std::printf("%s: %s, %s\n", program.name.c_str(), program.loss.c_str(),
+              program.optimizer.c_str());
+  std::printf("compiled for %s, backend %s, %s\n", program.target_cpu.c_str(),
+              program.backend.c_str(), name_of(program.element_type));
+  std::printf("input %s in [%g, %g], %lld classes\n",
+              to_string(program.input_shape).c_str(), program.input_minimum,
+              program.input_maximum, static_cast<long long>(program.classes));
+  std::printf("defaults: batch size %lld, %lld epochs, learning rate %g\n",
+              static_cast<long long>(program.default_batch_size),
+              static_cast<long long>(program.default_epochs),
+              program.default_learning_rate);
+
+  std::printf("\nentry points\n");
+  for (const EntryPoint &entry_point : program.entry_points)
+    std::printf("  %s: %s -> %s\n", entry_point.name.c_str(),
+                arguments_text(entry_point, program, Access::Read).c_str(),
+                arguments_text(entry_point, program, Access::Write).c_str());
+
+  std::size_t width = 4;
+  for (const Parameter &parameter : program.parameters)
+    width = std::max(width, parameter.name.size());
+  std::printf("\nparameters\n  %-*s  %-6s  %-14s  %-6s  %12s\n", int(width),
+              "name", "role", "shape", "sign", "bytes");
+  std::int64_t total = 0;
+  for (const Parameter &parameter : program.parameters) {
+    std::int64_t count = element_count(parameter, program);
+    total += count;
+    std::printf("  %-*s  %-6s  %-14s  %-6s  %12lld\n", int(width),
+                parameter.name.c_str(), parameter.role.c_str(),
+                to_string(parameter.shape).c_str(), name_of(parameter.sign),
+                static_cast<long long>(count) *
+                    static_cast<long long>(size_of(program.element_type)));
+  }
+  std::printf("  %zu tensors, %lld elements, %lld bytes\n",
+              program.parameters.size(), static_cast<long long>(total),
+              static_cast<long long>(total) *
+                  static_cast<long long>(size_of(program.element_type)));
+}
+
+Json to_json(const Description &program) {
+  Json entry_points = Json::array();
+  for (const EntryPoint &entry_point : program.entry_points) {
+    Json arguments = Json::array();
+    for (const Argument &argument : entry_point.arguments)
+      arguments.push_back({{"name", argument.name},
+                           {"element_type", name_of(argument.element_type)},
+                           {"shape", argument.shape},
+                           {"access", name_of(argument.access)}});
+    entry_points.push_back(
+        {{"name", entry_point.name}, {"arguments", arguments}});
+  }
+  Json parameters = Json::array();
+  std::int64_t total = 0;
+  for (const Parameter &parameter : program.parameters) {
+    std::int64_t count = element_count(parameter, program);
+    total += count;
+    parameters.push_back(
+        {{"name", parameter.name},
+         {"role", parameter.role},
+         {"shape", parameter.shape},
+         {"sign", name_of(parameter.sign)},
+         {"bytes", count * std::int64_t(size_of(program.element_type))}});
+  }
+  return {
+      {"name", program.name},
+      {"loss", program.loss},
+      {"optimizer", program.optimizer},
+      {"backend", program.backend},
+      {"target_cpu", program.target_cpu},
+      {"cpu_features", program.cpu_features},
+      {"element_type", name_of(program.element_type)},
+      {"input",
+       {{"shape", program.input_shape},
+        {"minimum", program.input_minimum},
+        {"maximum", program.input_maximum}}},
+      {"classes", program.classes},
+      {"defaults",
+       {{"batch_size", program.default_batch_size},
+        {"epochs", program.default_epochs},
+        {"learning_rate", program.default_learning_rate}}},
+      {"entry_points", entry_points},
+      {"parameters", parameters},
+      {"parameter_elements", total},
+      {"parameter_bytes", total * std::int64_t(size_of(program.element_type))}};
+}
+
+} // namespace
+
+void add_info(CLI::App &app, const ProgramPointer &program) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App &command = *app.add_subcommand(
+      "info", "Entry points, parameters and defaults of the model");
+  command.add_flag("--json", *json, "Print a JSON object");
+  command.callback([json, program] {
+    if (*json)
+      std::printf("%s\n", to_json(program->description()).dump(2).c_str());
+    else
+      print_text(program->description());
+  });
+}
+
+} // namespace dann::cli

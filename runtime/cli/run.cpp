@@ -1,0 +1,56 @@
+#include "commands.h"
+#include "dann/session.hpp"
+#include "file.h"
+#include "options.h"
+#include "trainer.h"
+
+namespace dann::cli {
+
+namespace {
+
+struct RunOptions {
+  std::string entry_point, input, output, checkpoint;
+  int threads = 0;
+};
+
+void run_entry_point(const RunOptions &options, const ProgramPointer &program) {
+  check_writable(options.output);
+  Session session(program, {options.threads});
+  if (!options.checkpoint.empty())
+    load_checkpoint_parameters(options.checkpoint, session);
+  save_tensors(options.output,
+               session.run(options.entry_point, load_tensors(options.input)));
+}
+
+} // namespace
+
+void add_run(CLI::App &app, const ProgramPointer &program) {
+  auto options = std::make_shared<RunOptions>();
+  std::string names;
+  for (const EntryPoint &entry_point : program->description().entry_points)
+    names += (names.empty() ? "" : ", ") + entry_point.name;
+
+  CLI::App &command =
+      *app.add_subcommand("run", "Call an entry point on named tensors");
+  command.add_option("ENTRY", options->entry_point, "One of " + names)
+      ->type_name("")
+      ->required();
+  command
+      .add_option("--input", options->input,
+                  "The inputs by name (safetensors), parameters included")
+      ->type_name("FILE")
+      ->required();
+  command
+      .add_option("--output", options->output,
+                  "Where to write the results by name (safetensors)")
+      ->type_name("FILE")
+      ->required();
+  command
+      .add_option("--checkpoint", options->checkpoint,
+                  "Take parameters that the input lacks from here")
+      ->type_name("FILE");
+  add_threads(command, options->threads);
+  command.callback([options, program] { run_entry_point(*options, program); });
+}
+
+} // namespace dann::cli

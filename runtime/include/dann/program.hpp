@@ -1,0 +1,108 @@
+// Compiled models.
+#ifndef DANN_PROGRAM_HPP
+#define DANN_PROGRAM_HPP
+
+#include "dann/tensor.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dann {
+
+struct ModelAbi;
+
+/// The contract that every value of a parameter keeps.
+enum class Sign { Any, NonNegative, NonPositive };
+
+/// "any", "nonneg", "nonpos": the spelling of the compiler.
+DANN_API const char *name_of(Sign sign);
+
+enum class Access {
+  Read,   ///< an input
+  Write,  ///< a result
+  Update, ///< read, then overwritten in place
+};
+
+struct Parameter {
+  std::string name; ///< "<layer>.<role>", e.g. "0.wex"
+  std::string role; ///< wex, wix, wei, alpha, g, b, or w for `dense`
+  Shape shape;      ///< post-synaptic x pre-synaptic
+  Sign sign;
+};
+
+/// The extent of a dimension that is the number of samples given.
+inline constexpr std::int64_t kBatch = -1;
+
+struct Argument {
+  std::string name;
+  ElementType element_type;
+  Shape shape; ///< the first extent may be kBatch
+  Access access;
+};
+
+struct EntryPoint {
+  std::string name;
+  std::vector<Argument> arguments;
+};
+
+/// What a program says of itself.
+struct Description {
+  std::string name;
+  ElementType element_type; ///< of parameters, input and results; f32 or f64
+  Shape input_shape;        ///< of one sample
+  double input_minimum;     ///< every input value lies in
+  double input_maximum;     ///< [input_minimum, input_maximum]
+  std::int64_t classes;     ///< labels lie in [0, classes)
+  std::vector<Parameter> parameters;
+  std::vector<EntryPoint> entry_points;
+  std::int64_t default_batch_size;
+  std::int64_t default_epochs;
+  double default_learning_rate;
+  std::string loss;
+  std::string optimizer;
+  std::string backend;
+  std::string target_cpu;
+  std::vector<std::string> cpu_features; ///< needed by the code, LLVM's names
+};
+
+/// A compiled model: code and its description, no parameter values.
+/// Immutable; may be shared by any number of sessions and threads.
+class DANN_API Program {
+public:
+  /// Loads a shared object made by `dann-compile --emit=shared`. The code in
+  /// it is trusted as any other library is; its description is checked. Throws
+  /// InputOutput if it cannot be loaded, InvalidData if it is no dann program,
+  /// Incompatible if it was made for another version of this runtime.
+  static std::shared_ptr<const Program> load(const std::string &path);
+
+  /// The program of a model that is linked into the process, e.g. the
+  /// `dann_model` of an executable. `model` has to outlive the program. Throws
+  /// like `load`.
+  static std::shared_ptr<const Program> from_model(const ModelAbi &model);
+
+  ~Program();
+  Program(const Program &) = delete;
+  Program &operator=(const Program &) = delete;
+
+  const Description &description() const { return description_; }
+
+  /// The features that the code needs and this CPU, or its operating system,
+  /// lacks. Empty if the program can run here.
+  std::vector<std::string> missing_cpu_features() const;
+
+private:
+  friend class Session;
+  using Invoke = void (*)(void **descriptors);
+
+  Program(const ModelAbi &model, std::shared_ptr<void> library);
+
+  std::shared_ptr<void> library_; // keeps the code mapped
+  Description description_;
+  std::vector<Invoke> invoke_; // of description_.entry_points, in order
+};
+
+} // namespace dann
+
+#endif // DANN_PROGRAM_HPP

@@ -1,0 +1,101 @@
+// Running and training a program.
+#ifndef DANN_SESSION_HPP
+#define DANN_SESSION_HPP
+
+#include "dann/program.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace dann {
+
+struct SessionOptions {
+  /// How many threads of the process's OpenMP pool to compute with; 0 for as
+  /// many as OpenMP would use.
+  int threads = 0;
+};
+
+struct Evaluation {
+  double loss;         ///< mean over the samples
+  std::int64_t errors; ///< samples whose largest logit is not their label's
+};
+
+/// The parameters of a program and what it needs to run. A session belongs to
+/// one thread at a time; different sessions are independent of each other.
+///
+/// What depends on the batch size is prepared at the first call with that size
+/// and kept; after that `train_step` and `evaluate` allocate nothing of their
+/// own if `x` and `y` have the program's element types.
+///
+/// If a call throws while compiled code runs (OutOfMemory, Internal), the
+/// parameters it was writing hold unspecified values. All other errors are
+/// found before, and leave the session as it was.
+class DANN_API Session {
+public:
+  /// Throws Incompatible if this CPU lacks what the program was compiled for.
+  explicit Session(std::shared_ptr<const Program> program,
+                   SessionOptions options = {});
+  ~Session();
+  Session(Session &&) noexcept;
+  Session &operator=(Session &&) noexcept;
+
+  const Program &program() const;
+  int threads() const;
+
+  /// Draws initial parameters. The values depend on the seed only.
+  void initialize(std::int64_t seed);
+
+  /// Takes the parameters from a safetensors file, which has to hold all of
+  /// them and nothing else. Throws InputOutput, InvalidData, or Incompatible
+  /// if it belongs to another model.
+  void load_parameters(const std::string &path);
+  void save_parameters(const std::string &path) const;
+
+  /// A read-only view of a parameter, which later steps change.
+  Tensor parameter(std::string_view name) const;
+
+  /// All parameters, as read-only views.
+  TensorMap parameters() const;
+
+  /// Copies `value` into a parameter. Throws InvalidArgument if the name,
+  /// shape or type is wrong, or a value is not finite or breaks the parameter's
+  /// sign contract.
+  void set_parameter(std::string_view name, const Tensor &value);
+
+  /// Sets all parameters at once, or throws and sets none. Other names than
+  /// those of the parameters are refused.
+  void set_parameters(const TensorMap &values);
+
+  /// Calls an entry point by name. `inputs` holds its inputs by the names of
+  /// its arguments; element types are converted, shapes have to match (a
+  /// scalar may also be given as [1]).
+  ///
+  /// Parameters that are not given are the session's; `learning_rate` is the
+  /// program's default if not given. A given parameter replaces the session's
+  /// for this call. Parameters that the entry point writes (`init`) or updates
+  /// (`train_step`) change in the session.
+  ///
+  /// Returns what the entry point writes and updates, in buffers of their own.
+  /// Throws InvalidArgument for inputs that are missing, unknown, of the wrong
+  /// shape or out of range.
+  TensorMap run(std::string_view entry_point, const TensorMap &inputs);
+
+  /// Logits [samples, classes] of `x` [samples, ...input shape].
+  Tensor forward(const Tensor &x);
+
+  /// One optimizer step on a minibatch; returns its mean loss before the step.
+  /// `y` holds the labels, [samples].
+  double train_step(const Tensor &x, const Tensor &y, double learning_rate);
+
+  Evaluation evaluate(const Tensor &x, const Tensor &y);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace dann
+
+#endif // DANN_SESSION_HPP

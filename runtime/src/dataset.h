@@ -1,0 +1,90 @@
+// Labelled samples, checked against a program and handed out in batches.
+#ifndef DANN_RUNTIME_DATASET_H
+#define DANN_RUNTIME_DATASET_H
+
+#include "dann/program.hpp"
+
+#include <array>
+#include <string>
+
+namespace dann {
+
+/// The inputs of a data set, without labels.
+class Samples {
+public:
+  /// Reads an array [samples, ...], of which one sample has as many elements as
+  /// the program's input. Unsigned bytes are mapped linearly from 0 … 255 onto
+  /// the program's input range; other types are taken as they are and have to
+  /// lie in it. Throws InputOutput or InvalidData.
+  static Samples load(const std::string &path, const Description &program);
+
+  /// The same from an array at hand; `name` stands for it in messages.
+  Samples(const Tensor &array, const Description &program,
+          const std::string &name);
+
+  std::int64_t count() const { return count_; }
+
+  /// Copies samples into the first rows of `x`, a buffer of the program's
+  /// element type.
+  void gather(const std::int64_t *indices, std::int64_t count,
+              const Tensor &x) const;
+
+private:
+  // Bytes stay bytes until they are gathered: a quarter of the memory.
+  Tensor elements_;
+  std::array<double, 256> byte_values_;
+  std::int64_t count_, features_;
+};
+
+class Dataset {
+public:
+  /// Reads inputs and labels: an array of whole numbers, [samples]. Throws
+  /// InputOutput or InvalidData.
+  static Dataset load(const std::string &x_path, const std::string &y_path,
+                      const Description &program);
+
+  Dataset(Samples samples, const Tensor &labels, const Description &program,
+          const std::string &name);
+
+  std::int64_t count() const { return samples_.count(); }
+  void gather(const std::int64_t *indices, std::int64_t count, const Tensor &x,
+              const Tensor &y) const;
+
+private:
+  Samples samples_;
+  Tensor labels_; // i64 [samples]
+};
+
+/// One batch of a data set in buffers that are reused.
+class Batch {
+public:
+  /// Room for `size` samples of the program.
+  Batch(const Description &program, std::int64_t size);
+
+  /// Fills the buffers; `x` and `y` are views of `count` samples.
+  void gather(const Dataset &data, const std::int64_t *indices,
+              std::int64_t count);
+  void gather(const Samples &data, const std::int64_t *indices,
+              std::int64_t count);
+
+  Tensor x, y;
+
+private:
+  void resize(std::int64_t count);
+
+  Tensor x_buffer_, y_buffer_;
+};
+
+/// The files of a data set in a directory: the IDX names of the MNIST family,
+/// plain or with .gz, or {train,test}-{x,y}.npy.
+struct DataFiles {
+  std::string train_x, train_y, test_x, test_y;
+
+  /// Throws InputOutput if a file is in none of its places. Without the
+  /// training set only the test files are looked for.
+  static DataFiles find(const std::string &directory, bool with_training_set);
+};
+
+} // namespace dann
+
+#endif // DANN_RUNTIME_DATASET_H

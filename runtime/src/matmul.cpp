@@ -1,0 +1,303 @@
+#include "matmul.h"
+
+#include "fail.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <dnnl.h>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace dann {
+
+namespace {
+
+void check(dnnl_status_t status, const char *action) {
+  if (status == dnnl_success)
+    return;
+  fail(status == dnnl_out_of_memory ? ErrorCode::OutOfMemory
+                                    : ErrorCode::Internal,
+       "oneDNN could not ", action, " (status ", int(status), ")");
+}
+
+/// Owns a handle of the C interface.
+template <typename Handle, dnnl_status_t (*destroy)(Handle)> class Owned {
+public:
+  Owned() = default;
+  Owned(Owned &&other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Owned &operator=(Owned &&other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Owned() {
+    if (handle_)
+      destroy(handle_);
+  }
+  Handle get() const { return handle_; }
+  Handle *out() { return &handle_; }
+
+private:
+  Handle handle_ = nullptr;
+};
+
+using Engine = Owned<dnnl_engine_t, dnnl_engine_destroy>;
+using Stream = Owned<dnnl_stream_t, dnnl_stream_destroy>;
+using Memory = Owned<dnnl_memory_t, dnnl_memory_destroy>;
+using Primitive = Owned<dnnl_primitive_t, dnnl_primitive_destroy>;
+using PrimitiveDesc = Owned<dnnl_primitive_desc_t, dnnl_primitive_desc_destroy>;
+using Attributes = Owned<dnnl_primitive_attr_t, dnnl_primitive_attr_destroy>;
+using PostOps = Owned<dnnl_post_ops_t, dnnl_post_ops_destroy>;
+
+/// What a primitive is specialised to. The scale is a part of it, because with
+/// a scale given at run time oneDNN 2.6 falls back to a slower kernel (5 to
+/// 30 %) that may also round differently. A schedule that changes the learning
+/// rate at every step therefore pays for new primitives (about 0.3 ms each).
+struct Key {
+  std::int64_t m, n, k;
+  std::int64_t a_strides[2], b_strides[2], dst_strides[2];
+  std::uint32_t scale_bits;
+  bool bias, accumulate, relu;
+  char unused = 0; // no padding: keys are compared and hashed as bytes
+
+  bool operator==(const Key &other) const {
+    return std::memcmp(this, &other, sizeof(Key)) == 0;
+  }
+};
+static_assert(sizeof(Key) == 10 * 8, "Key has padding");
+
+struct KeyHash {
+  std::size_t operator()(const Key &key) const {
+    std::uint64_t words[sizeof(Key) / 8];
+    std::memcpy(words, &key, sizeof(Key));
+    std::uint64_t hash = 0;
+    for (std::uint64_t word : words)
+      hash = (hash ^ word) * 0x9E3779B97F4A7C15u, hash ^= hash >> 32;
+    return hash;
+  }
+};
+
+dnnl_memory_desc_t describe(std::int64_t rows, std::int64_t columns,
+                            const std::int64_t strides[2]) {
+  dnnl_dims_t extents = {rows, columns};
+  dnnl_dims_t steps = {strides[0], strides[1]};
+  dnnl_memory_desc_t descriptor;
+  check(dnnl_memory_desc_init_by_strides(&descriptor, 2, extents, dnnl_f32,
+                                         steps),
+        "describe a matrix");
+  return descriptor;
+}
+
+/// A primitive with the memory objects of its arguments.
+class Matmul {
+public:
+  Matmul(const Key &key, dnnl_engine_t engine) {
+    dnnl_memory_desc_t a = describe(key.m, key.k, key.a_strides);
+    dnnl_memory_desc_t b = describe(key.k, key.n, key.b_strides);
+    dnnl_memory_desc_t dst = describe(key.m, key.n, key.dst_strides);
+    const std::int64_t bias_strides[2] = {key.n, 1};
+    dnnl_memory_desc_t bias = describe(1, key.n, bias_strides);
+
+    float scale;
+    std::memcpy(&scale, &key.scale_bits, sizeof scale);
+    // oneDNN scales the bias of a matmul as well; ours is added after.
+    bool bias_as_post_op = key.bias && scale != 1;
+
+    PostOps post_ops;
+    check(dnnl_post_ops_create(post_ops.out()), "create post-ops");
+    if (key.accumulate)
+      check(dnnl_post_ops_append_sum(post_ops.get(), 1), "append a sum");
+    int bias_argument = DNNL_ARG_BIAS;
+    if (bias_as_post_op) {
+      bias_argument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(key.accumulate ? 1 : 0) |
+                      DNNL_ARG_SRC_1;
+      check(dnnl_post_ops_append_binary(post_ops.get(), dnnl_binary_add, &bias),
+            "append a bias");
+    }
+    if (key.relu)
+      check(dnnl_post_ops_append_eltwise(post_ops.get(), 1, dnnl_eltwise_relu,
+                                         0, 0),
+            "append a relu");
+
+    Attributes attributes;
+    check(dnnl_primitive_attr_create(attributes.out()), "create attributes");
+    check(dnnl_primitive_attr_set_post_ops(attributes.get(), post_ops.get()),
+          "set post-ops");
+    check(dnnl_primitive_attr_set_scratchpad_mode(attributes.get(),
+                                                  dnnl_scratchpad_mode_user),
+          "set the scratchpad mode");
+    if (scale != 1)
+      check(
+          dnnl_primitive_attr_set_output_scales(attributes.get(), 1, 0, &scale),
+          "set the scale");
+
+    dnnl_matmul_desc_t operation;
+    check(dnnl_matmul_desc_init(&operation, &a, &b,
+                                key.bias && !bias_as_post_op ? &bias : nullptr,
+                                &dst),
+          "describe a matmul");
+    PrimitiveDesc descriptor;
+    check(dnnl_primitive_desc_create(descriptor.out(), &operation,
+                                     attributes.get(), engine, nullptr),
+          "find a matmul");
+    check(dnnl_primitive_create(primitive_.out(), descriptor.get()),
+          "build a matmul");
+
+    const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(
+        descriptor.get(), dnnl_query_scratchpad_md, 0);
+    scratchpad_size_ = dnnl_memory_desc_get_size(scratchpad);
+
+    add_argument(DNNL_ARG_SRC, a, engine);
+    add_argument(DNNL_ARG_WEIGHTS, b, engine);
+    add_argument(DNNL_ARG_DST, dst, engine);
+    add_argument(DNNL_ARG_SCRATCHPAD, *scratchpad, engine);
+    if (key.bias)
+      add_argument(bias_argument, bias, engine);
+  }
+
+  std::size_t scratchpad_size() const { return scratchpad_size_; }
+
+  void run(dnnl_stream_t stream, const Matrix &a, const Matrix &b,
+           const Matrix &dst, const float *bias, void *scratchpad) const {
+    // In the order in which the constructor adds the arguments.
+    void *buffers[kMaximumArguments] = {a.elements, b.elements, dst.elements,
+                                        scratchpad, const_cast<float *>(bias)};
+    for (int i = 0; i < argument_count_; ++i)
+      check(dnnl_memory_set_data_handle_v2(arguments_[i].memory, buffers[i],
+                                           stream),
+            "set a buffer");
+    check(dnnl_primitive_execute(primitive_.get(), stream, argument_count_,
+                                 arguments_),
+          "run a matmul");
+  }
+
+private:
+  static constexpr int kMaximumArguments = 5;
+
+  void add_argument(int index, const dnnl_memory_desc_t &descriptor,
+                    dnnl_engine_t engine) {
+    Memory &memory = memories_[argument_count_];
+    check(
+        dnnl_memory_create(memory.out(), &descriptor, engine, DNNL_MEMORY_NONE),
+        "create a memory object");
+    arguments_[argument_count_++] = {index, memory.get()};
+  }
+
+  Primitive primitive_;
+  std::size_t scratchpad_size_;
+  Memory memories_[kMaximumArguments];
+  dnnl_exec_arg_t arguments_[kMaximumArguments];
+  int argument_count_ = 0;
+};
+
+/// Strides as oneDNN takes them: along an extent of 1 the stride of a dense
+/// matrix, whatever the descriptor says.
+void set_strides(std::int64_t strides[2], const Matrix &matrix) {
+  std::int64_t row = matrix.row_stride, column = matrix.column_stride;
+  if (matrix.columns == 1)
+    column = 1;
+  if (matrix.rows == 1)
+    row = column == 1 ? matrix.columns : 1;
+  if (matrix.columns == 1 && row < 1)
+    row = 1;
+  bool row_major = column == 1 && row >= matrix.columns;
+  bool column_major = row == 1 && column >= matrix.rows;
+  if (!row_major && !column_major)
+    fail(ErrorCode::Internal, "a matmul operand of shape [", matrix.rows, ", ",
+         matrix.columns, "] has the strides [", matrix.row_stride, ", ",
+         matrix.column_stride, "], which oneDNN does not take");
+  strides[0] = row;
+  strides[1] = column;
+}
+
+/// The product over no elements: what remains of dst.
+void run_without_product(const Matrix &dst, const MatmulOptions &options) {
+  for (std::int64_t i = 0; i < dst.rows; ++i)
+    for (std::int64_t j = 0; j < dst.columns; ++j) {
+      float &element = dst.elements[i * dst.row_stride + j * dst.column_stride];
+      float value = (options.accumulate ? element : 0.0f) +
+                    (options.bias ? options.bias[j] : 0.0f);
+      element = options.relu ? std::max(value, 0.0f) : value;
+    }
+}
+
+} // namespace
+
+struct MatmulCache::Impl {
+  // A session that sees many batch sizes starts afresh now and then, rather
+  // than keep the code of all of them.
+  static constexpr std::size_t kMaximumPrimitives = 512;
+
+  Engine engine;
+  Stream stream;
+  std::unordered_map<Key, Matmul, KeyHash> primitives;
+  // One for all: products run one after the other.
+  std::unique_ptr<void, decltype(&std::free)> scratchpad{nullptr, std::free};
+  std::size_t scratchpad_size = 0;
+
+  const Matmul &primitive(const Key &key) {
+    auto found = primitives.find(key);
+    if (found != primitives.end())
+      return found->second;
+    if (!engine.get()) {
+      check(dnnl_engine_create(engine.out(), dnnl_cpu, 0), "create an engine");
+      check(dnnl_stream_create(stream.out(), engine.get(),
+                               dnnl_stream_default_flags),
+            "create a stream");
+    }
+    if (primitives.size() >= kMaximumPrimitives)
+      primitives.clear();
+    return primitives.try_emplace(key, key, engine.get()).first->second;
+  }
+
+  void *scratchpad_of(std::size_t size) {
+    if (size <= scratchpad_size)
+      return scratchpad.get();
+    scratchpad.reset(std::aligned_alloc(64, (size + 63) / 64 * 64));
+    scratchpad_size = scratchpad ? size : 0;
+    if (!scratchpad)
+      fail(ErrorCode::OutOfMemory, "out of memory: could not allocate ", size,
+           " bytes of scratch memory");
+    return scratchpad.get();
+  }
+};
+
+MatmulCache::MatmulCache() : impl_(std::make_unique<Impl>()) {}
+MatmulCache::~MatmulCache() = default;
+
+std::size_t MatmulCache::primitive_count() const {
+  return impl_->primitives.size();
+}
+
+void MatmulCache::run(const Matrix &a, const Matrix &b, const Matrix &dst,
+                      const MatmulOptions &options) {
+  if (a.rows != dst.rows || b.columns != dst.columns || a.columns != b.rows)
+    fail(ErrorCode::Internal, "a matmul of [", a.rows, ", ", a.columns,
+         "] and [", b.rows, ", ", b.columns, "] cannot give [", dst.rows, ", ",
+         dst.columns, "]");
+  if (dst.rows == 0 || dst.columns == 0)
+    return;
+  if (a.columns == 0)
+    return run_without_product(dst, options);
+
+  Key key{dst.rows,
+          dst.columns,
+          a.columns,
+          {},
+          {},
+          {},
+          0,
+          options.bias != nullptr,
+          options.accumulate,
+          options.relu};
+  set_strides(key.a_strides, a);
+  set_strides(key.b_strides, b);
+  set_strides(key.dst_strides, dst);
+  std::memcpy(&key.scale_bits, &options.scale, sizeof key.scale_bits);
+  const Matmul &primitive = impl_->primitive(key);
+  primitive.run(impl_->stream.get(), a, b, dst, options.bias,
+                impl_->scratchpad_of(primitive.scratchpad_size()));
+}
+
+} // namespace dann

@@ -1,0 +1,305 @@
+#include "dann/program.hpp"
+
+#include "cpu_features.h"
+#include "elements.h"
+#include "fail.h"
+#include "model_abi.h"
+#include "program.pb.h"
+
+#include <algorithm>
+#include <cmath>
+#include <dlfcn.h>
+#include <limits>
+#include <set>
+
+namespace dann {
+
+const char *name_of(Sign sign) {
+  switch (sign) {
+  case Sign::Any:
+    return "any";
+  case Sign::NonNegative:
+    return "nonneg";
+  case Sign::NonPositive:
+    return "nonpos";
+  }
+  fail(ErrorCode::Internal, "unknown sign ", int(sign));
+}
+
+namespace {
+
+/// Reads a program's description and checks all that the rest of the runtime
+/// takes for granted.
+class DescriptionReader {
+public:
+  Description read(const ModelAbi &model) {
+    proto::Program program;
+    if (!model.program || model.program_size > std::size_t(INT32_MAX) ||
+        !program.ParseFromArray(model.program, int(model.program_size)))
+      fail_description("it cannot be parsed");
+
+    check(!program.name().empty(), "the program has no name");
+    result_.name = program.name();
+    result_.element_type = element_type(program.element_type(), "the program");
+    check(result_.element_type != ElementType::I64,
+          "the program computes with whole numbers");
+    read_input(program.input());
+    result_.classes = program.classes();
+    check(result_.classes > 0, "there are no classes");
+    for (const proto::Parameter &parameter : program.parameters())
+      read_parameter(parameter);
+    check(!result_.parameters.empty(), "there are no parameters");
+    for (const proto::EntryPoint &entry_point : program.entry_points())
+      read_entry_point(entry_point);
+    read_defaults(program.defaults());
+    result_.loss = program.loss();
+    result_.optimizer = program.optimizer();
+    result_.backend = program.backend();
+    result_.target_cpu = program.target_cpu();
+    result_.cpu_features.assign(program.cpu_features().begin(),
+                                program.cpu_features().end());
+    return std::move(result_);
+  }
+
+private:
+  template <typename... Parts>
+  [[noreturn]] static void fail_description(const Parts &...parts) {
+    fail(ErrorCode::InvalidData,
+         "the program's description is damaged: ", parts...);
+  }
+
+  template <typename... Parts>
+  static void check(bool condition, const Parts &...parts) {
+    if (!condition)
+      fail_description(parts...);
+  }
+
+  static ElementType element_type(proto::ElementType type,
+                                  const std::string &owner) {
+    switch (type) {
+    case proto::F32:
+      return ElementType::F32;
+    case proto::F64:
+      return ElementType::F64;
+    case proto::I64:
+      return ElementType::I64;
+    default:
+      fail_description(owner, " has an unknown element type");
+    }
+  }
+
+  /// Extents of at least 1, of which the first may be kBatch if allowed.
+  template <typename Extents>
+  static Shape shape(const Extents &extents, bool batch_allowed,
+                     const std::string &owner) {
+    Shape shape(extents.begin(), extents.end());
+    Shape of_one_sample = shape;
+    if (batch_allowed && !shape.empty() && shape[0] == kBatch)
+      of_one_sample[0] = 1;
+    bool positive = std::all_of(of_one_sample.begin(), of_one_sample.end(),
+                                [](std::int64_t extent) { return extent > 0; });
+    check(positive && element_count_of(of_one_sample, ElementType::F64), owner,
+          " has the shape ", to_string(shape));
+    return shape;
+  }
+
+  void read_input(const proto::Input &input) {
+    result_.input_shape = shape(input.shape(), false, "the input");
+    result_.input_minimum = input.minimum();
+    result_.input_maximum = input.maximum();
+    check(std::isfinite(input.minimum()) && std::isfinite(input.maximum()) &&
+              input.minimum() < input.maximum(),
+          "the input's range is [", input.minimum(), ", ", input.maximum(),
+          "]");
+  }
+
+  void read_parameter(const proto::Parameter &parameter) {
+    check(!parameter.name().empty(), "a parameter has no name");
+    check(parameter_names_.insert(parameter.name()).second, "the parameter ",
+          parameter.name(), " occurs twice");
+    check(proto::Sign_IsValid(parameter.sign()), "the parameter ",
+          parameter.name(), " has an unknown sign");
+    Sign sign = parameter.sign() == proto::NONNEG   ? Sign::NonNegative
+                : parameter.sign() == proto::NONPOS ? Sign::NonPositive
+                                                    : Sign::Any;
+    result_.parameters.push_back(
+        {parameter.name(), parameter.role(),
+         shape(parameter.shape(), false, "the parameter " + parameter.name()),
+         sign});
+  }
+
+  static Access access(proto::Argument::Access access,
+                       const std::string &owner) {
+    switch (access) {
+    case proto::Argument::READ:
+      return Access::Read;
+    case proto::Argument::WRITE:
+      return Access::Write;
+    case proto::Argument::UPDATE:
+      return Access::Update;
+    default:
+      fail_description(owner, " has an unknown access");
+    }
+  }
+
+  void read_entry_point(const proto::EntryPoint &entry_point) {
+    check(!entry_point.name().empty(), "an entry point has no name");
+    check(entry_point_names_.insert(entry_point.name()).second,
+          "the entry point ", entry_point.name(), " occurs twice");
+    EntryPoint read{entry_point.name(), {}};
+    std::set<std::string> names;
+    for (const proto::Argument &argument : entry_point.arguments()) {
+      std::string owner =
+          "the argument " + argument.name() + " of " + entry_point.name();
+      check(names.insert(argument.name()).second, owner, " occurs twice");
+      read.arguments.push_back({argument.name(),
+                                element_type(argument.element_type(), owner),
+                                shape(argument.shape(), true, owner),
+                                access(argument.access(), owner)});
+      check_argument(read.arguments.back(), owner);
+    }
+    check_signature(read);
+    result_.entry_points.push_back(std::move(read));
+  }
+
+  /// Arguments whose names have a meaning have the type that belongs to it.
+  void check_argument(const Argument &argument, const std::string &owner) {
+    auto expect = [&](ElementType type, const Shape &shape) {
+      check(argument.element_type == type && argument.shape == shape, owner,
+            " is ", name_of(argument.element_type), " ",
+            to_string(argument.shape), ", not ", name_of(type), " ",
+            to_string(shape));
+    };
+    auto parameter = std::find_if(
+        result_.parameters.begin(), result_.parameters.end(),
+        [&](const Parameter &known) { return known.name == argument.name; });
+    bool is_parameter = parameter != result_.parameters.end();
+    if (is_parameter)
+      expect(result_.element_type, parameter->shape);
+    else
+      check(argument.access != Access::Update, owner,
+            " is updated but is no parameter");
+
+    const std::string &name = argument.name;
+    if (name == "x") {
+      Shape shape = result_.input_shape;
+      shape.insert(shape.begin(), kBatch);
+      expect(result_.element_type, shape);
+    } else if (name == "y") {
+      expect(ElementType::I64, {kBatch});
+    } else if (name == "logits") {
+      expect(result_.element_type, {kBatch, result_.classes});
+    } else if (name == "seed" || name == "errors") {
+      expect(ElementType::I64, {});
+    } else if (name == "learning_rate" || name == "loss") {
+      expect(result_.element_type, {});
+    }
+  }
+
+  /// The entry points that the session itself calls take and give what it
+  /// relies on.
+  static void check_signature(const EntryPoint &entry_point) {
+    struct Required {
+      const char *entry_point, *argument;
+      Access access;
+    };
+    static constexpr Required required[] = {
+        {"init", "seed", Access::Read},
+        {"forward", "x", Access::Read},
+        {"forward", "logits", Access::Write},
+        {"train_step", "x", Access::Read},
+        {"train_step", "y", Access::Read},
+        {"train_step", "learning_rate", Access::Read},
+        {"train_step", "loss", Access::Write},
+        {"evaluate", "x", Access::Read},
+        {"evaluate", "y", Access::Read},
+        {"evaluate", "loss", Access::Write},
+        {"evaluate", "errors", Access::Write},
+    };
+    for (const Required &need : required) {
+      if (entry_point.name != need.entry_point)
+        continue;
+      bool found = std::any_of(entry_point.arguments.begin(),
+                               entry_point.arguments.end(),
+                               [&](const Argument &argument) {
+                                 return argument.name == need.argument &&
+                                        argument.access == need.access;
+                               });
+      check(found, "the entry point ", need.entry_point, " has no argument ",
+            need.argument);
+    }
+  }
+
+  void read_defaults(const proto::Defaults &defaults) {
+    check(defaults.batch_size() > 0 && defaults.epochs() > 0 &&
+              std::isfinite(defaults.learning_rate()) &&
+              defaults.learning_rate() > 0,
+          "the defaults are not positive");
+    result_.default_batch_size = defaults.batch_size();
+    result_.default_epochs = defaults.epochs();
+    result_.default_learning_rate = defaults.learning_rate();
+  }
+
+  Description result_;
+  std::set<std::string> parameter_names_, entry_point_names_;
+};
+
+} // namespace
+
+Program::Program(const ModelAbi &model, std::shared_ptr<void> library)
+    : library_(std::move(library)) {
+  if (model.version != kAbiVersion)
+    fail(ErrorCode::Incompatible, "the program was compiled for version ",
+         model.version, " of the runtime's interface, and this is version ",
+         kAbiVersion, "; compile it again");
+  description_ = DescriptionReader().read(model);
+
+  if (model.entry_point_count != description_.entry_points.size())
+    fail(ErrorCode::InvalidData, "the program has ", model.entry_point_count,
+         " entry points but describes ", description_.entry_points.size());
+  for (const EntryPoint &entry_point : description_.entry_points) {
+    auto *end = model.entry_points + model.entry_point_count;
+    auto *found = std::find_if(
+        model.entry_points, end, [&](const EntryPointAbi &candidate) {
+          return candidate.name && candidate.name == entry_point.name;
+        });
+    if (found == end || !found->invoke)
+      fail(ErrorCode::InvalidData, "the program describes the entry point ",
+           entry_point.name, " but has no code for it");
+    invoke_.push_back(found->invoke);
+  }
+}
+
+Program::~Program() = default;
+
+std::shared_ptr<const Program> Program::from_model(const ModelAbi &model) {
+  return std::shared_ptr<const Program>(new Program(model, nullptr));
+}
+
+std::shared_ptr<const Program> Program::load(const std::string &path) {
+  // Without a slash, dlopen would search the system's libraries.
+  std::string file = path.find('/') == std::string::npos ? "./" + path : path;
+  std::shared_ptr<void> library(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL),
+                                [](void *handle) {
+                                  if (handle)
+                                    dlclose(handle);
+                                });
+  if (!library)
+    fail(ErrorCode::InputOutput, "cannot load ", path, ": ", dlerror());
+  auto *model =
+      static_cast<const ModelAbi *>(dlsym(library.get(), "dann_model"));
+  if (!model)
+    fail(ErrorCode::InvalidData, path,
+         " is not a dann program: it does not define dann_model");
+  try {
+    return std::shared_ptr<const Program>(new Program(*model, library));
+  } catch (const Error &error) {
+    fail(error.code(), path, ": ", error.what());
+  }
+}
+
+std::vector<std::string> Program::missing_cpu_features() const {
+  return missing_features(description_.cpu_features);
+}
+
+} // namespace dann

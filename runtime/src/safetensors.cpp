@@ -1,0 +1,215 @@
+// The safetensors format: the length of the header as a little-endian u64, the
+// header as JSON, the elements of all tensors without gaps.
+#include "dann/tensor.hpp"
+
+#include "elements.h"
+#include "fail.h"
+#include "file.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace dann {
+
+namespace {
+
+using Json = nlohmann::json;
+
+struct TypeName {
+  const char *name;
+  ElementType type;
+};
+
+constexpr TypeName kTypeNames[] = {
+    {"F32", ElementType::F32}, {"F64", ElementType::F64},
+    {"I8", ElementType::I8},   {"I16", ElementType::I16},
+    {"I32", ElementType::I32}, {"I64", ElementType::I64},
+    {"U8", ElementType::U8},   {"U16", ElementType::U16},
+    {"U32", ElementType::U32}, {"BOOL", ElementType::Bool},
+};
+
+// The format's own limit.
+constexpr std::uint64_t kMaximumHeader = 100'000'000;
+
+struct Entry {
+  std::string name;
+  ElementType type;
+  Shape shape;
+  std::uint64_t begin, end;
+};
+
+/// Turns the header's text into entries, in the order of their elements.
+class Header {
+public:
+  std::vector<Entry> entries;
+  Metadata metadata;
+
+  Header(const std::string &text, const std::string &path) : path_(path) {
+    Json json = parse(text);
+    if (!json.is_object())
+      fail_header("it is not an object");
+    for (const auto &[name, value] : json.items()) {
+      if (name == "__metadata__")
+        read_metadata(value);
+      else
+        entries.push_back(read_entry(name, value));
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry &a, const Entry &b) {
+                return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+              });
+    std::uint64_t position = 0;
+    for (const Entry &entry : entries) {
+      if (entry.begin != position)
+        fail_header(concat("the elements of ", entry.name,
+                           " do not follow those of the tensor before"));
+      position = entry.end;
+    }
+  }
+
+private:
+  template <typename... Parts>
+  [[noreturn]] void fail_header(const Parts &...parts) {
+    fail(ErrorCode::InvalidData, path_,
+         " has a damaged safetensors header: ", parts...);
+  }
+
+  /// Parses, and refuses names that occur twice, of which a JSON object would
+  /// silently keep one.
+  Json parse(const std::string &text) {
+    std::set<std::string> names;
+    auto check_name = [&](int depth, Json::parse_event_t event, Json &value) {
+      if (depth == 1 && event == Json::parse_event_t::key &&
+          !names.insert(value.get<std::string>()).second)
+        fail_header("the name ", value.get<std::string>(), " occurs twice");
+      return true;
+    };
+    try {
+      return Json::parse(text, check_name);
+    } catch (const Json::exception &) {
+      fail_header("it is not JSON");
+    }
+  }
+
+  void read_metadata(const Json &value) {
+    if (!value.is_object())
+      fail_header("__metadata__ is not an object");
+    for (const auto &[key, text] : value.items()) {
+      if (!text.is_string())
+        fail_header("__metadata__ has a value that is not a string");
+      metadata[key] = text.get<std::string>();
+    }
+  }
+
+  std::uint64_t read_unsigned(const Json &value, const std::string &name) {
+    if (!value.is_number_unsigned() ||
+        value.get<std::uint64_t>() > std::uint64_t(INT64_MAX))
+      fail_header("tensor ", name,
+                  " has a shape or data_offsets that are not whole numbers");
+    return value.get<std::uint64_t>();
+  }
+
+  Entry read_entry(const std::string &name, const Json &value) {
+    auto member = [&](const char *key) -> const Json & {
+      if (!value.is_object() || !value.contains(key))
+        fail_header("tensor ", name, " has no ", key);
+      return value[key];
+    };
+
+    Entry entry;
+    entry.name = name;
+    const Json &type = member("dtype");
+    auto *known =
+        std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
+                     [&](const TypeName &known) { return type == known.name; });
+    if (known == std::end(kTypeNames))
+      fail(ErrorCode::InvalidData, path_, ": tensor ", name, " has the dtype ",
+           type.dump(-1, ' ', false, Json::error_handler_t::replace),
+           ", which is not supported; F32 is");
+    entry.type = known->type;
+
+    if (!member("shape").is_array())
+      fail_header("tensor ", name, " has a shape that is not a list");
+    for (const Json &extent : member("shape"))
+      entry.shape.push_back(std::int64_t(read_unsigned(extent, name)));
+
+    const Json &offsets = member("data_offsets");
+    if (!offsets.is_array() || offsets.size() != 2)
+      fail_header("tensor ", name,
+                  " has data_offsets that are not two numbers");
+    entry.begin = read_unsigned(offsets[0], name);
+    entry.end = read_unsigned(offsets[1], name);
+
+    auto count = element_count_of(entry.shape, entry.type);
+    if (!count || entry.end < entry.begin ||
+        entry.end - entry.begin != std::uint64_t(*count) * size_of(entry.type))
+      fail_header("tensor ", name, " of shape ", to_string(entry.shape),
+                  " does not take the bytes from ", entry.begin, " to ",
+                  entry.end);
+    return entry;
+  }
+
+  const std::string &path_;
+};
+
+} // namespace
+
+TensorMap load_tensors(const std::string &path, Metadata *metadata) {
+  InputFile file(path);
+  std::uint64_t length;
+  if (file.read_some(&length, sizeof length) != sizeof length)
+    fail(ErrorCode::InvalidData, path,
+         " is not a safetensors file: it is too short");
+  if (length > kMaximumHeader)
+    fail(ErrorCode::InvalidData, path,
+         " is not a safetensors file: it announces a header of ", length,
+         " bytes");
+  std::shared_ptr<void> text = file.read_buffer(length);
+  Header header(std::string(static_cast<const char *>(text.get()), length),
+                path);
+
+  TensorMap tensors;
+  for (Entry &entry : header.entries) {
+    Tensor tensor = Tensor::share(entry.type, std::move(entry.shape),
+                                  file.read_buffer(entry.end - entry.begin));
+    check_bools(tensor, path);
+    tensors.emplace(std::move(entry.name), std::move(tensor));
+  }
+  file.expect_end();
+  if (metadata)
+    *metadata = std::move(header.metadata);
+  return tensors;
+}
+
+void save_tensors(const std::string &path, const TensorMap &tensors,
+                  const Metadata &metadata) {
+  // Json sorts its keys, as TensorMap does: the same content is the same file.
+  Json json = Json::object();
+  if (!metadata.empty())
+    json["__metadata__"] = metadata;
+  std::uint64_t position = 0;
+  for (const auto &[name, tensor] : tensors) {
+    auto *known =
+        std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
+                     [type = tensor.element_type()](const TypeName &known) {
+                       return known.type == type;
+                     });
+    json[name] = {{"dtype", known->name},
+                  {"shape", tensor.shape()},
+                  {"data_offsets", {position, position + tensor.byte_size()}}};
+    position += tensor.byte_size();
+  }
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::uint64_t length = text.size();
+
+  AtomicFile file(path);
+  file.write(&length, sizeof length);
+  file.write(text.data(), text.size());
+  for (const auto &[name, tensor] : tensors)
+    file.write(tensor.bytes(), tensor.byte_size());
+  file.commit();
+}
+
+} // namespace dann

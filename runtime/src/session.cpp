@@ -1,0 +1,495 @@
+#include "dann/session.hpp"
+
+#include "elements.h"
+#include "execution.h"
+#include "fail.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <span>
+
+namespace dann {
+
+namespace {
+
+constexpr std::size_t kNone = std::size_t(-1);
+
+/// An input by name, in the calls of the session itself.
+struct Input {
+  std::string_view name;
+  const Tensor *value;
+};
+using Inputs = std::span<const Input>;
+
+bool is_scalar(const Shape &shape) { return shape.empty(); }
+
+/// Whether a tensor of shape `given` may stand for an argument of `wanted`.
+bool matches(const Shape &given, const Shape &wanted) {
+  return given == wanted || (is_scalar(wanted) && given == Shape{1});
+}
+
+/// Whether `given` is `wanted`, which begins with kBatch, for some batch size.
+bool is_batch_of(const Shape &given, const Shape &wanted) {
+  return given.size() == wanted.size() &&
+         std::equal(given.begin() + 1, given.end(), wanted.begin() + 1);
+}
+
+/// "0.wex[3, 17]"
+std::string position_text(std::string_view name, const Shape &shape,
+                          std::int64_t index) {
+  Shape position(shape.size());
+  for (std::size_t i = shape.size(); i-- > 0; index /= shape[i])
+    position[i] = index % shape[i];
+  return std::string(name) + (shape.empty() ? "" : to_string(position));
+}
+
+std::string range_text(double minimum, double maximum) {
+  return concat("[", minimum, ", ", maximum, "]");
+}
+
+void check_range(std::string_view name, const Tensor &tensor, double minimum,
+                 double maximum) {
+  std::int64_t index = find_outside(tensor, minimum, maximum);
+  if (index >= 0)
+    fail(ErrorCode::InvalidArgument, position_text(name, tensor.shape(), index),
+         " is ", element_text(tensor, index), ", but has to lie in ",
+         range_text(minimum, maximum));
+}
+
+/// Throws unless all values are finite and keep the parameter's contract.
+void check_values(const Parameter &parameter, const Tensor &value) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  auto check = [&](std::int64_t index, const char *demand) {
+    if (index >= 0)
+      fail(ErrorCode::InvalidArgument,
+           position_text(parameter.name, parameter.shape, index), " is ",
+           element_text(value, index), ", but ", demand);
+  };
+  check(find_not_finite(value), "has to be finite");
+  if (parameter.sign == Sign::NonNegative)
+    check(find_outside(value, 0, infinity), "must not be negative");
+  if (parameter.sign == Sign::NonPositive)
+    check(find_outside(value, -infinity, 0), "must not be positive");
+}
+
+/// The memref descriptor of one argument: {pointer, pointer, offset, extents,
+/// strides}, all of 8 bytes, for any rank.
+class Descriptor {
+public:
+  explicit Descriptor(const Shape &shape) : words_(3 + 2 * shape.size()) {
+    std::int64_t stride = 1;
+    for (std::size_t i = shape.size(); i-- > 0; stride *= shape[i]) {
+      words_[3 + i] = shape[i];
+      words_[3 + shape.size() + i] = stride;
+    }
+  }
+
+  void point_to(const void *elements) {
+    words_[0] = words_[1] = reinterpret_cast<std::intptr_t>(elements);
+  }
+  void *address() { return words_.data(); }
+
+private:
+  static_assert(sizeof(void *) == sizeof(std::int64_t));
+  std::vector<std::int64_t> words_;
+};
+
+/// An argument of an entry point at one batch size.
+struct Slot {
+  const Argument *argument;
+  std::size_t parameter; // its index, or kNone
+  Shape shape;
+  Descriptor descriptor;
+  Tensor buffer; // a result, or an input that had to be converted
+};
+
+/// An entry point made ready for one batch size.
+struct Call {
+  std::size_t entry_point;
+  std::vector<Slot> slots;
+  std::vector<void *> descriptors;
+
+  Slot &slot(std::string_view name) {
+    return *std::find_if(slots.begin(), slots.end(), [&](const Slot &slot) {
+      return slot.argument->name == name;
+    });
+  }
+};
+
+double scalar_value(const Tensor &tensor) {
+  return tensor.element_type() == ElementType::F32
+             ? double(*tensor.data<const float>())
+             : *tensor.data<const double>();
+}
+
+} // namespace
+
+struct Session::Impl {
+  // A session that sees many batch sizes starts afresh now and then.
+  static constexpr std::size_t kMaximumCalls = 64;
+
+  std::shared_ptr<const Program> program;
+  const Description &description;
+  int threads;
+  Execution execution;
+  std::vector<Tensor> parameters;
+  std::vector<bool> has_value; // of each parameter
+  std::map<std::pair<std::size_t, std::int64_t>, Call> calls;
+
+  Impl(std::shared_ptr<const Program> given, SessionOptions options)
+      : program(std::move(given)), description(program->description()),
+        threads(options.threads ? options.threads : default_thread_count()),
+        has_value(description.parameters.size()) {
+    for (const Parameter &parameter : description.parameters)
+      parameters.emplace_back(description.element_type, parameter.shape);
+  }
+
+  std::size_t find_parameter(std::string_view name) const {
+    for (std::size_t i = 0; i < description.parameters.size(); ++i)
+      if (description.parameters[i].name == name)
+        return i;
+    return kNone;
+  }
+
+  std::size_t parameter_index(std::string_view name) const {
+    std::size_t index = find_parameter(name);
+    if (index == kNone)
+      fail(ErrorCode::InvalidArgument, "the model ", description.name,
+           " has no parameter ", name);
+    return index;
+  }
+
+  std::size_t entry_point_index(std::string_view name) const {
+    for (std::size_t i = 0; i < description.entry_points.size(); ++i)
+      if (description.entry_points[i].name == name)
+        return i;
+    std::string known;
+    for (const EntryPoint &entry_point : description.entry_points)
+      known += (known.empty() ? "" : ", ") + entry_point.name;
+    fail(ErrorCode::InvalidArgument, "the model ", description.name,
+         " has no entry point ", name, "; it has ", known);
+  }
+
+  /// `value` with the program's element type, checked against the parameter.
+  Tensor checked_parameter(std::size_t index, const Tensor &value) const {
+    const Parameter &parameter = description.parameters[index];
+    if (value.shape() != parameter.shape)
+      fail(ErrorCode::InvalidArgument, parameter.name, " has the shape ",
+           to_string(value.shape()), ", but the model ", description.name,
+           " needs ", to_string(parameter.shape));
+    Tensor converted = value;
+    if (value.element_type() != description.element_type) {
+      converted = Tensor(description.element_type, parameter.shape);
+      convert_elements(value, description.element_type,
+                       converted.mutable_bytes());
+    }
+    check_values(parameter, converted);
+    return converted;
+  }
+
+  void store_parameter(std::size_t index, const Tensor &checked) {
+    // memmove: the value may be a view of the parameter itself.
+    std::memmove(parameters[index].mutable_bytes(), checked.bytes(),
+                 checked.byte_size());
+    has_value[index] = true;
+  }
+
+  /// The batch size that the inputs agree on.
+  std::int64_t batch_size(const EntryPoint &entry_point, Inputs inputs) const {
+    std::int64_t batch = 0;
+    std::string_view source;
+    for (const Argument &argument : entry_point.arguments) {
+      if (argument.shape.empty() || argument.shape[0] != kBatch ||
+          argument.access == Access::Write)
+        continue;
+      for (const Input &input : inputs) {
+        if (input.name != argument.name)
+          continue;
+        const Tensor &tensor = *input.value;
+        if (!is_batch_of(tensor.shape(), argument.shape))
+          fail(ErrorCode::InvalidArgument, argument.name, " has the shape ",
+               to_string(tensor.shape()), ", but the model ", description.name,
+               " needs ", shape_text(argument.shape));
+        std::int64_t samples = tensor.shape()[0];
+        if (samples == 0)
+          fail(ErrorCode::InvalidArgument, argument.name, " holds no samples");
+        if (batch != 0 && samples != batch)
+          fail(ErrorCode::InvalidArgument, argument.name, " holds ", samples,
+               " samples, but ", source, " holds ", batch);
+        batch = samples;
+        source = argument.name;
+      }
+    }
+    return batch;
+  }
+
+  static std::string shape_text(const Shape &shape) {
+    std::string text = to_string(shape);
+    if (!shape.empty() && shape[0] == kBatch)
+      text.replace(1, 2, "samples");
+    return text;
+  }
+
+  Call &prepared_call(std::size_t entry_point, std::int64_t batch) {
+    auto found = calls.find({entry_point, batch});
+    if (found != calls.end())
+      return found->second;
+    if (calls.size() >= kMaximumCalls)
+      calls.clear();
+
+    Call call{entry_point, {}, {}};
+    for (const Argument &argument :
+         description.entry_points[entry_point].arguments) {
+      Shape shape = argument.shape;
+      if (!shape.empty() && shape[0] == kBatch)
+        shape[0] = batch;
+      Slot slot{&argument, find_parameter(argument.name), shape,
+                Descriptor(shape), Tensor()};
+      if (slot.parameter == kNone &&
+          (argument.access == Access::Write || is_scalar(shape)))
+        slot.buffer = Tensor(argument.element_type, shape);
+      call.slots.push_back(std::move(slot));
+    }
+    for (Slot &slot : call.slots)
+      call.descriptors.push_back(slot.descriptor.address());
+    return calls.emplace(std::pair(entry_point, batch), std::move(call))
+        .first->second;
+  }
+
+  /// Checks one input and points the slot's descriptor to its elements.
+  void bind_input(Slot &slot, const Tensor &value) {
+    const Argument &argument = *slot.argument;
+    if (!matches(value.shape(), slot.shape))
+      fail(ErrorCode::InvalidArgument, argument.name, " has the shape ",
+           to_string(value.shape()), ", but the model ", description.name,
+           " needs ", to_string(slot.shape));
+
+    const Tensor *bound = &value;
+    if (value.element_type() != argument.element_type) {
+      if (slot.buffer.shape() != slot.shape)
+        slot.buffer = Tensor(argument.element_type, slot.shape);
+      try {
+        convert_elements(value, argument.element_type,
+                         slot.buffer.mutable_bytes());
+      } catch (const Error &error) {
+        fail(error.code(), argument.name, ": ", error.what());
+      }
+      bound = &slot.buffer;
+    }
+
+    if (argument.name == "x") {
+      check_range("x", *bound, description.input_minimum,
+                  description.input_maximum);
+    } else if (argument.name == "y") {
+      check_range("y", *bound, 0, double(description.classes - 1));
+    } else if (argument.name == "learning_rate") {
+      double rate = scalar_value(*bound);
+      if (!std::isfinite(rate) || rate < 0)
+        fail(ErrorCode::InvalidArgument, "learning_rate is ", rate,
+             ", but has to be finite and not negative");
+    }
+    slot.descriptor.point_to(bound->bytes());
+  }
+
+  void require_value(std::size_t parameter) const {
+    if (!has_value[parameter])
+      fail(ErrorCode::InvalidArgument, "the parameter ",
+           description.parameters[parameter].name,
+           " has no value yet: initialize the session or load parameters");
+  }
+
+  /// Points every descriptor to its elements and calls the code. The results
+  /// are in the call's slots and the session's parameters.
+  Call &execute(std::size_t entry_point, Inputs inputs) {
+    const EntryPoint &described = description.entry_points[entry_point];
+    std::int64_t batch = batch_size(described, inputs);
+    auto find_input = [&](std::string_view name) -> const Tensor * {
+      for (const Input &input : inputs)
+        if (input.name == name)
+          return input.value;
+      return nullptr;
+    };
+    // Before anything of batch size zero is prepared.
+    for (const Argument &argument : described.arguments)
+      if (argument.access == Access::Read && !find_input(argument.name) &&
+          argument.name != "learning_rate" &&
+          find_parameter(argument.name) == kNone)
+        fail(ErrorCode::InvalidArgument, "the entry point ", described.name,
+             " needs the input ", argument.name);
+
+    Call &call = prepared_call(entry_point, batch);
+    // Values for parameters that the code updates, stored only when all inputs
+    // have been found right.
+    std::vector<std::pair<std::size_t, Tensor>> updates;
+    for (Slot &slot : call.slots) {
+      const Argument &argument = *slot.argument;
+      const Tensor *value = find_input(argument.name);
+      if (slot.parameter != kNone) {
+        slot.descriptor.point_to(parameters[slot.parameter].bytes());
+        if (argument.access == Access::Write)
+          continue;
+        if (!value)
+          require_value(slot.parameter);
+        else if (argument.access == Access::Update)
+          updates.emplace_back(slot.parameter,
+                               checked_parameter(slot.parameter, *value));
+        else
+          bind_input(slot, *value);
+      } else if (argument.access == Access::Write) {
+        slot.descriptor.point_to(slot.buffer.bytes());
+      } else if (value) {
+        bind_input(slot, *value);
+      } else {
+        const double &rate = description.default_learning_rate;
+        bind_input(slot, Tensor::borrow(&rate, {}));
+      }
+    }
+    for (auto &[index, value] : updates)
+      store_parameter(index, value);
+
+    {
+      ExecutionScope scope(execution, threads);
+      program->invoke_[entry_point](call.descriptors.data());
+    }
+    for (const Slot &slot : call.slots)
+      if (slot.parameter != kNone && slot.argument->access == Access::Write)
+        has_value[slot.parameter] = true;
+    return call;
+  }
+};
+
+Session::Session(std::shared_ptr<const Program> program,
+                 SessionOptions options) {
+  if (!program)
+    fail(ErrorCode::InvalidArgument, "a session needs a program");
+  // More would end the process: OpenMP has no way to report that the system
+  // refuses to start a thread.
+  constexpr int most_threads = 1024;
+  if (options.threads < 0 || options.threads > most_threads)
+    fail(ErrorCode::InvalidArgument, "a session cannot run on ",
+         options.threads, " threads");
+  std::vector<std::string> missing = program->missing_cpu_features();
+  if (!missing.empty()) {
+    std::string names;
+    for (const std::string &name : missing)
+      names += (names.empty() ? "" : ", ") + name;
+    fail(ErrorCode::Incompatible, "this program was compiled for ",
+         program->description().target_cpu, " and needs ", names,
+         ", which this CPU lacks; recompile it with --target-cpu");
+  }
+  impl_ = std::make_unique<Impl>(std::move(program), options);
+}
+
+Session::~Session() = default;
+Session::Session(Session &&) noexcept = default;
+Session &Session::operator=(Session &&) noexcept = default;
+
+const Program &Session::program() const { return *impl_->program; }
+int Session::threads() const { return impl_->threads; }
+
+void Session::initialize(std::int64_t seed) {
+  Tensor value = Tensor::borrow(&seed, {});
+  const Input inputs[] = {{"seed", &value}};
+  impl_->execute(impl_->entry_point_index("init"), inputs);
+}
+
+void Session::load_parameters(const std::string &path) {
+  TensorMap values = load_tensors(path);
+  try {
+    set_parameters(values);
+  } catch (const Error &error) {
+    fail(ErrorCode::Incompatible, path, ": ", error.what());
+  }
+}
+
+void Session::save_parameters(const std::string &path) const {
+  save_tensors(path, parameters(), {{"model", impl_->description.name}});
+}
+
+Tensor Session::parameter(std::string_view name) const {
+  return impl_->parameters[impl_->parameter_index(name)].as_read_only();
+}
+
+TensorMap Session::parameters() const {
+  TensorMap all;
+  for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
+    impl_->require_value(i);
+    all.emplace(impl_->description.parameters[i].name,
+                impl_->parameters[i].as_read_only());
+  }
+  return all;
+}
+
+void Session::set_parameter(std::string_view name, const Tensor &value) {
+  std::size_t index = impl_->parameter_index(name);
+  impl_->store_parameter(index, impl_->checked_parameter(index, value));
+}
+
+void Session::set_parameters(const TensorMap &values) {
+  for (const auto &[name, value] : values)
+    impl_->parameter_index(name);
+  std::vector<Tensor> checked;
+  for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
+    const std::string &name = impl_->description.parameters[i].name;
+    auto found = values.find(name);
+    if (found == values.end())
+      fail(ErrorCode::InvalidArgument, "the parameter ", name, " of the model ",
+           impl_->description.name, " is missing");
+    checked.push_back(impl_->checked_parameter(i, found->second));
+  }
+  for (std::size_t i = 0; i < checked.size(); ++i)
+    impl_->store_parameter(i, checked[i]);
+}
+
+TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
+  std::size_t index = impl_->entry_point_index(entry_point);
+  std::vector<Input> given;
+  for (const auto &[name, value] : inputs) {
+    const auto &arguments = impl_->description.entry_points[index].arguments;
+    if (std::none_of(arguments.begin(), arguments.end(),
+                     [&, &name = name](const Argument &argument) {
+                       return argument.name == name &&
+                              argument.access != Access::Write;
+                     }))
+      fail(ErrorCode::InvalidArgument, "the entry point ", entry_point,
+           " has no input ", name);
+    given.push_back({name, &value});
+  }
+
+  Call &call = impl_->execute(index, given);
+  TensorMap results;
+  for (const Slot &slot : call.slots) {
+    if (slot.argument->access == Access::Read)
+      continue;
+    const Tensor &written = slot.parameter == kNone
+                                ? slot.buffer
+                                : impl_->parameters[slot.parameter];
+    results.emplace(slot.argument->name, written.clone());
+  }
+  return results;
+}
+
+Tensor Session::forward(const Tensor &x) {
+  const Input inputs[] = {{"x", &x}};
+  Call &call = impl_->execute(impl_->entry_point_index("forward"), inputs);
+  return call.slot("logits").buffer.clone();
+}
+
+double Session::train_step(const Tensor &x, const Tensor &y,
+                           double learning_rate) {
+  Tensor rate = Tensor::borrow(&learning_rate, {});
+  const Input inputs[] = {{"x", &x}, {"y", &y}, {"learning_rate", &rate}};
+  Call &call = impl_->execute(impl_->entry_point_index("train_step"), inputs);
+  return scalar_value(call.slot("loss").buffer);
+}
+
+Evaluation Session::evaluate(const Tensor &x, const Tensor &y) {
+  const Input inputs[] = {{"x", &x}, {"y", &y}};
+  Call &call = impl_->execute(impl_->entry_point_index("evaluate"), inputs);
+  return {scalar_value(call.slot("loss").buffer),
+          *call.slot("errors").buffer.data<const std::int64_t>()};
+}
+
+} // namespace dann

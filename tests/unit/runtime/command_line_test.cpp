@@ -1,0 +1,280 @@
+// The command line of an executable, on the model written by hand.
+#include "array_file.h"
+#include "expect_error.h"
+#include "linear_model.h"
+#include "temporary_directory.h"
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace dann;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+namespace {
+
+struct Outcome {
+  int status;
+  std::string out, error;
+};
+
+class CommandLine : public testing::Test {
+protected:
+  CommandLine() {
+    write_data("train", 300);
+    write_data("test", 40);
+  }
+
+  void write_data(const std::string &name, std::int64_t samples) {
+    Tensor x(ElementType::U8, {samples, kFeatures});
+    Tensor y(ElementType::U8, {samples});
+    for (std::int64_t i = 0; i < samples; ++i) {
+      auto label = std::uint8_t(i * 7 % 3);
+      y.data<std::uint8_t>()[i] = label;
+      for (std::int64_t j = 0; j < kFeatures; ++j)
+        x.data<std::uint8_t>()[i * kFeatures + j] =
+            std::uint8_t((j == label ? 150 : 0) + (i * 31 + j * 17) % 100);
+    }
+    save_npy(directory / (name + "-x.npy"), x);
+    save_npy(directory / (name + "-y.npy"), y);
+  }
+
+  /// Runs the executable in the directory, through the shell.
+  Outcome run(const std::string &arguments) {
+    std::string command = "cd " + directory / "" + " && " +
+                          DANN_LINEAR_EXECUTABLE + " " + arguments +
+                          " > out 2> err";
+    int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            read_file(directory / "out"), read_file(directory / "err")};
+  }
+
+  /// Expects one line of error, and a status of 1.
+  void expect_error(const std::string &arguments, const std::string &sentence) {
+    Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, 1) << arguments;
+    EXPECT_THAT(outcome.error, StartsWith("linear: error: ")) << arguments;
+    EXPECT_THAT(outcome.error, HasSubstr(sentence)) << arguments;
+    EXPECT_EQ(outcome.error.find('\n'), outcome.error.size() - 1) << arguments;
+  }
+
+  TemporaryDirectory directory;
+};
+
+TEST_F(CommandLine, TrainEvaluatePredict) {
+  Outcome trained = run("train --data . --epochs 3 --checkpoint c --log l");
+  ASSERT_EQ(trained.status, 0) << trained.error;
+  EXPECT_EQ(std::count(trained.out.begin(), trained.out.end(), '\n'), 4);
+  EXPECT_EQ(trained.error, "");
+
+  std::istringstream log(read_file(directory / "l"));
+  std::string line;
+  int epochs = 0;
+  nlohmann::json entry;
+  while (std::getline(log, line)) {
+    entry = nlohmann::json::parse(line);
+    EXPECT_EQ(entry["epoch"], ++epochs);
+    EXPECT_EQ(entry.size(), 5u);
+  }
+  EXPECT_EQ(epochs, 3);
+
+  Outcome evaluated = run("eval --checkpoint c --data . --json");
+  ASSERT_EQ(evaluated.status, 0) << evaluated.error;
+  auto result = nlohmann::json::parse(evaluated.out);
+  EXPECT_EQ(result["test_loss"], entry["test_loss"]);
+  EXPECT_EQ(result["test_error"], entry["test_error"]);
+
+  Outcome predicted =
+      run("predict --checkpoint c --input test-x.npy --output p.npy");
+  ASSERT_EQ(predicted.status, 0) << predicted.error;
+  Tensor classes = load_array(directory / "p.npy");
+  Tensor labels = load_array(directory / "test-y.npy");
+  ASSERT_EQ(classes.shape(), Shape{40});
+  int errors = 0;
+  for (int i = 0; i < 40; ++i)
+    errors += classes.data<std::int64_t>()[i] != labels.data<std::uint8_t>()[i];
+  EXPECT_EQ(result["errors"], errors);
+
+  run("predict --checkpoint c --input test-x.npy --output p.npy --logits");
+  EXPECT_EQ(load_array(directory / "p.npy").shape(), (Shape{40, 3}));
+}
+
+TEST_F(CommandLine, TheSameSeedGivesTheSameCheckpoint) {
+  run("train --data . --epochs 2 --checkpoint a --threads 1 --seed 3");
+  run("train --data . --epochs 2 --checkpoint b --threads 2 --seed 3");
+  run("train --data . --epochs 2 --checkpoint c --seed 4");
+  EXPECT_EQ(read_file(directory / "a"), read_file(directory / "b"));
+  EXPECT_NE(read_file(directory / "a"), read_file(directory / "c"));
+}
+
+TEST_F(CommandLine, ResumeContinues) {
+  run("train --data . --epochs 4 --checkpoint a --log la --seed 3");
+  run("train --data . --epochs 2 --checkpoint b --log lb --seed 3");
+  Outcome resumed = run("train --data . --epochs 4 --checkpoint b --log lb "
+                        "--resume");
+  EXPECT_EQ(resumed.status, 0) << resumed.error;
+  EXPECT_EQ(read_file(directory / "a"), read_file(directory / "b"));
+  std::string log = read_file(directory / "lb");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 4);
+  expect_error("train --data . --checkpoint b --resume --seed 4",
+               "--seed 4 contradicts b, which was made with 3");
+  expect_error("train --data . --checkpoint b --resume --batch-size 9",
+               "--batch-size 9 contradicts b, which was made with 8");
+  expect_error("train --data . --resume", "--resume needs a file");
+}
+
+TEST_F(CommandLine, ASignalSavesInTheMiddleOfAnEpoch) {
+  for (auto [signal, status] : {std::pair{SIGINT, 130}, {SIGTERM, 143}}) {
+    std::filesystem::remove(directory / "c");
+    pid_t child = fork();
+    if (child == 0) {
+      if (chdir((directory / "").c_str()) != 0 ||
+          !std::freopen("out", "w", stdout) ||
+          !std::freopen("err", "w", stderr))
+        _exit(2);
+      execl(DANN_LINEAR_EXECUTABLE, "linear", "train", "--data", ".",
+            "--epochs", "100000000", "--checkpoint", "c", nullptr);
+      _exit(3);
+    }
+    // The first checkpoint tells that the training is under way.
+    while (!std::filesystem::exists(directory / "c"))
+      usleep(1000);
+    kill(child, signal);
+    int result;
+    waitpid(child, &result, 0);
+    ASSERT_TRUE(WIFEXITED(result));
+    EXPECT_EQ(WEXITSTATUS(result), status);
+    EXPECT_THAT(read_file(directory / "err"), HasSubstr("stopped in epoch"));
+
+    // What it saved goes on as if nothing had happened.
+    Metadata metadata;
+    load_tensors(directory / "c", &metadata);
+    std::string epochs = std::to_string(std::stoll(metadata["epoch"]) + 1);
+    if (std::stoll(epochs) > 5000)
+      continue; // a slow machine; too long to repeat
+    run("train --data . --checkpoint c --resume --epochs " + epochs);
+    run("train --data . --checkpoint d --epochs " + epochs);
+    EXPECT_EQ(read_file(directory / "c"), read_file(directory / "d"));
+  }
+}
+
+TEST_F(CommandLine, BadInputIsOneError) {
+  expect_error("", "no command");
+  expect_error("foo", "unknown command foo");
+  expect_error("--foo", "unknown option --foo");
+  expect_error("train --foo", "not expected: --foo");
+  expect_error("train --data . --epochs 0",
+               "--epochs: has to be a whole number, from 1 to 2147483647, not "
+               "'0'");
+  expect_error("train --data . --batch-size -3", "--batch-size");
+  expect_error("train --data . --batch-size 1.5", "'1.5'");
+  expect_error("train --data . --threads 0", "--threads");
+  expect_error("train --data . --learning-rate nan", "not 'nan'");
+  expect_error("train --data . --learning-rate -0.1", "not '-0.1'");
+  expect_error("train --data . --learning-rate 0", "not '0'");
+  expect_error("train --data . --seed -1", "--seed");
+  expect_error("train", "no data");
+  expect_error("train --train-x train-x.npy", "all of --train-x");
+  expect_error("train --data . --test-x test-x.npy", "not both");
+  expect_error("train --data missing", "missing is not a directory");
+  expect_error("train --data . --checkpoint missing/c",
+               "cannot create missing/c: No such file or directory");
+  expect_error("train --data . --log missing/l", "cannot write missing/l");
+  expect_error("train --data . --checkpoint /dev/full", "not a regular file");
+  expect_error("eval --data .", "--checkpoint is required");
+  expect_error("eval --data . --checkpoint test-x.npy",
+               "test-x.npy is not a safetensors file");
+  expect_error("predict --checkpoint c --input test-x.npy --output missing/p",
+               "missing/p");
+  expect_error("run foo --input test-x.npy --output o", "test-x.npy");
+}
+
+TEST_F(CommandLine, NothingIsWrittenOnAnError) {
+  save_npy(directory / "train-y.npy", Tensor(ElementType::I64, {7}));
+  std::size_t before = directory.file_count() + 2; // out, err
+  expect_error("train --data . --checkpoint c --log l", "labels of shape [7]");
+  EXPECT_EQ(directory.file_count(), before);
+}
+
+TEST_F(CommandLine, ADivergedTrainingKeepsTheCheckpoint) {
+  run("train --data . --epochs 1 --checkpoint d");
+  std::string before = read_file(directory / "d");
+  // One input for all labels: steps that large throw the weights to and fro.
+  Tensor ones(ElementType::F32, {300, kFeatures});
+  std::fill_n(ones.data<float>(), ones.element_count(), 1.0f);
+  save_npy(directory / "train-x.npy", ones);
+  expect_error("train --data . --learning-rate 3e38 --epochs 50 --checkpoint d",
+               "training diverged");
+  EXPECT_EQ(read_file(directory / "d"), before);
+}
+
+TEST_F(CommandLine, AFullDiskKeepsTheCheckpoint) {
+  run("train --data . --epochs 1 --checkpoint c");
+  std::string before = read_file(directory / "c");
+  // The limit holds for the executable only, and not for what keeps its output.
+  std::string command = "cd " + directory / "" + " && (ulimit -f 0; " +
+                        DANN_LINEAR_EXECUTABLE +
+                        " train --data . --epochs 2 --checkpoint c --resume)"
+                        " 2>&1 | cat >&2";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("linear: error: cannot write c: File too large"));
+  EXPECT_EQ(read_file(directory / "c"), before);
+}
+
+TEST_F(CommandLine, AFullStandardOutputIsAnError) {
+  std::string command = std::string(DANN_LINEAR_EXECUTABLE) +
+                        " info > /dev/full 2> " + directory / "err";
+  EXPECT_NE(std::system(command.c_str()), 0);
+  EXPECT_EQ(read_file(directory / "err"),
+            "linear: error: cannot write to standard output\n");
+}
+
+TEST_F(CommandLine, HelpIsNoError) {
+  for (const char *arguments :
+       {"--help", "train --help", "eval --help", "predict --help",
+        "info --help", "bench --help", "run --help"}) {
+    Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, 0) << arguments;
+    EXPECT_THAT(outcome.out, HasSubstr("Usage: linear")) << arguments;
+  }
+}
+
+TEST_F(CommandLine, InfoDescribesTheModel) {
+  EXPECT_THAT(run("info").out, AllOf(HasSubstr("train_step"), HasSubstr("0.w"),
+                                     HasSubstr("nonneg")));
+  auto json = nlohmann::json::parse(run("info --json").out);
+  EXPECT_EQ(json["name"], "linear");
+  EXPECT_EQ(json["parameters"][0]["shape"], (std::vector<int>{3, 4}));
+  EXPECT_EQ(json["parameter_bytes"], 60);
+}
+
+TEST_F(CommandLine, BenchMeasures) {
+  auto json = nlohmann::json::parse(
+      run("bench --batch-size 4 --repetitions 10 --threads 1 --json").out);
+  EXPECT_GT(json["train_step_ms"], 0);
+  EXPECT_GT(json["forward_ms"], 0);
+  EXPECT_EQ(json["train_step_repetitions"], 10);
+}
+
+TEST_F(CommandLine, RunCallsAnEntryPoint) {
+  Tensor seed(ElementType::I64, {1});
+  save_tensors(directory / "in", {{"seed", seed}});
+  ASSERT_EQ(run("run init --input in --output out.safetensors").status, 0);
+  TensorMap tensors = load_tensors(directory / "out.safetensors");
+  EXPECT_EQ(tensors["0.w"].shape(), (Shape{3, 4}));
+  tensors["x"] = Tensor(ElementType::F32, {5, 4});
+  save_tensors(directory / "in", tensors);
+  Outcome outcome = run("run forward --input in --output out.safetensors");
+  ASSERT_EQ(outcome.status, 0) << outcome.error;
+  tensors = load_tensors(directory / "out.safetensors");
+  EXPECT_EQ(tensors["logits"].shape(), (Shape{5, 3}));
+  expect_error("run forward --input out.safetensors --output o",
+               "the entry point forward has no input logits");
+}
+
+} // namespace

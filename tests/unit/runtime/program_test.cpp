@@ -1,0 +1,140 @@
+#include "dann/program.hpp"
+
+#include "dann/session.hpp"
+#include "expect_error.h"
+#include "linear_model.h"
+#include "program.pb.h"
+
+#include <cmath>
+#include <functional>
+
+using namespace dann;
+using testing::HasSubstr;
+
+namespace {
+
+TEST(Program, DescribesTheModel) {
+  auto program = Program::from_model(dann_model);
+  const Description &description = program->description();
+  EXPECT_EQ(description.name, "linear");
+  EXPECT_EQ(description.element_type, ElementType::F32);
+  EXPECT_EQ(description.input_shape, Shape{kFeatures});
+  ASSERT_EQ(description.parameters.size(), 2u);
+  EXPECT_EQ(description.parameters[0].name, "0.w");
+  EXPECT_EQ(description.parameters[0].sign, Sign::NonNegative);
+  EXPECT_EQ(description.parameters[1].sign, Sign::Any);
+  EXPECT_EQ(description.entry_points.size(), 5u);
+  EXPECT_TRUE(program->missing_cpu_features().empty());
+}
+
+struct Damage {
+  std::function<void(proto::Program &)> inflict;
+  const char *sentence;
+};
+
+class DamagedProgram : public testing::TestWithParam<Damage> {};
+
+TEST_P(DamagedProgram, IsRefused) {
+  proto::Program description = linear_description();
+  GetParam().inflict(description);
+  LinearModel model(description);
+  EXPECT_ERROR(Program::from_model(model.abi), InvalidData,
+               HasSubstr(GetParam().sentence));
+}
+
+using P = proto::Program;
+INSTANTIATE_TEST_SUITE_P(
+    Descriptions, DamagedProgram,
+    testing::Values(
+        Damage{[](P &p) { p.clear_name(); }, "no name"},
+        Damage{[](P &p) { p.clear_element_type(); }, "unknown element type"},
+        Damage{[](P &p) { p.set_element_type(proto::I64); }, "whole numbers"},
+        Damage{[](P &p) { p.set_classes(0); }, "no classes"},
+        Damage{[](P &p) { p.mutable_input()->set_shape(0, -4); },
+               "the input has the shape [-4]"},
+        Damage{[](P &p) { p.mutable_input()->set_maximum(std::nan("")); },
+               "range"},
+        Damage{[](P &p) { p.mutable_input()->set_minimum(1); }, "range"},
+        Damage{[](P &p) { p.clear_parameters(); }, "no parameters"},
+        Damage{[](P &p) { p.mutable_parameters(0)->set_shape(0, 1ll << 62); },
+               "0.w has the shape"},
+        Damage{[](P &p) { p.mutable_parameters(1)->set_name("0.w"); },
+               "0.w occurs twice"},
+        Damage{[](P &p) { p.mutable_parameters(0)->set_sign(proto::Sign(9)); },
+               "unknown sign"},
+        Damage{[](P &p) { p.mutable_parameters(1)->set_shape(0, 7); },
+               "the argument 0.b of init is f32 [3], not f32 [7]"},
+        Damage{[](P &p) { p.mutable_entry_points(1)->set_name("init"); },
+               "init occurs twice"},
+        Damage{[](P &p) { p.mutable_entry_points(1)->set_name("backward"); },
+               "has no code for it"},
+        Damage{[](P &p) { p.mutable_entry_points()->RemoveLast(); },
+               "has 5 entry points but describes 4"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(1)->mutable_arguments(0)->set_name(
+                     "input");
+               },
+               "forward has no argument x"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(1)->mutable_arguments(0)->set_shape(1,
+                                                                            99);
+               },
+               "the argument x of forward is f32 [-1, 99]"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(1)->mutable_arguments(0)->set_shape(1,
+                                                                            -1);
+               },
+               "the argument x of forward has the shape [-1, -1]"},
+        Damage{
+            [](P &p) {
+              p.mutable_entry_points(1)->mutable_arguments(0)->clear_access();
+            },
+            "unknown access"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(0)->mutable_arguments(1)->set_name(
+                     "seed");
+               },
+               "seed of init occurs twice"},
+        Damage{[](P &p) { p.mutable_defaults()->set_learning_rate(-1); },
+               "defaults"},
+        Damage{[](P &p) { p.mutable_defaults()->set_batch_size(0); },
+               "defaults"}));
+
+TEST(Program, RefusesWhatIsNoDescription) {
+  LinearModel model(linear_description());
+  model.abi.program_size -= 3;
+  EXPECT_ERROR(Program::from_model(model.abi), InvalidData,
+               HasSubstr("cannot be parsed"));
+  model.abi.program = nullptr;
+  EXPECT_ERROR(Program::from_model(model.abi), InvalidData,
+               HasSubstr("cannot be parsed"));
+}
+
+TEST(Program, RefusesAnotherVersion) {
+  LinearModel model(linear_description());
+  model.abi.version = 99;
+  EXPECT_ERROR(Program::from_model(model.abi), Incompatible,
+               HasSubstr("compile it again"));
+}
+
+TEST(Program, LoadNamesTheFile) {
+  EXPECT_ERROR(Program::load("/missing.so"), InputOutput,
+               HasSubstr("cannot load /missing.so"));
+  EXPECT_ERROR(Program::load("libm.so.6"), InputOutput,
+               HasSubstr("cannot load libm.so.6"));
+  EXPECT_ERROR(Program::load("/lib/x86_64-linux-gnu/libm.so.6"), InvalidData,
+               HasSubstr("is not a dann program"));
+}
+
+TEST(Program, ASessionNeedsTheCpuCompiledFor) {
+  proto::Program description = linear_description();
+  description.set_target_cpu("future");
+  description.add_cpu_features("avx2048");
+  LinearModel model(description);
+  auto program = Program::from_model(model.abi);
+  EXPECT_ERROR(Session{program}, Incompatible,
+               "this program was compiled for future and needs avx2048, which "
+               "this CPU lacks; recompile it with --target-cpu");
+}
+
+} // namespace

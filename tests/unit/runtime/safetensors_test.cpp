@@ -1,0 +1,144 @@
+#include "dann/tensor.hpp"
+
+#include "expect_error.h"
+#include "temporary_directory.h"
+
+using namespace dann;
+using testing::AllOf;
+using testing::HasSubstr;
+
+namespace {
+
+std::string file_of(const std::string &header, const std::string &data) {
+  std::uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char *>(&length), 8) + header +
+         data;
+}
+
+TEST(Safetensors, RoundTrip) {
+  TemporaryDirectory directory;
+  std::string path = directory / "t.safetensors";
+  TensorMap tensors;
+  tensors["0.wex"] = Tensor(ElementType::F32, {2, 3});
+  tensors["0.wex"].data<float>()[5] = 2.5f;
+  tensors["scalar"] = Tensor(ElementType::F64, {});
+  tensors["scalar"].data<double>()[0] = 0.1;
+  tensors["empty"] = Tensor(ElementType::I64, {0, 4});
+  tensors["flags"] = Tensor(ElementType::Bool, {3});
+  save_tensors(path, tensors, {{"model", "a \"quoted\" name"}});
+
+  Metadata metadata;
+  TensorMap loaded = load_tensors(path, &metadata);
+  EXPECT_EQ(metadata, (Metadata{{"model", "a \"quoted\" name"}}));
+  ASSERT_EQ(loaded.size(), 4u);
+  EXPECT_EQ(loaded["0.wex"].shape(), (Shape{2, 3}));
+  EXPECT_EQ(loaded["0.wex"].data<float>()[5], 2.5f);
+  EXPECT_EQ(loaded["scalar"].shape(), Shape{});
+  EXPECT_EQ(loaded["scalar"].data<double>()[0], 0.1);
+  EXPECT_EQ(loaded["empty"].shape(), (Shape{0, 4}));
+
+  std::string first = read_file(path);
+  save_tensors(path, loaded, metadata);
+  EXPECT_EQ(read_file(path), first);
+}
+
+struct Hostile {
+  std::string content;
+  const char *sentence;
+};
+
+class HostileSafetensors : public testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileSafetensors, IsRefused) {
+  TemporaryDirectory directory;
+  std::string path = directory / "t";
+  write_file(path, GetParam().content);
+  EXPECT_ERROR(load_tensors(path), InvalidData,
+               AllOf(HasSubstr(path), HasSubstr(GetParam().sentence)));
+}
+
+const std::string kFour(4, '\0'), kEight(8, '\0');
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, HostileSafetensors,
+    testing::Values(
+        Hostile{"", "too short"}, Hostile{"1234567", "too short"},
+        Hostile{std::string(8, '\xff'), "announces a header"},
+        Hostile{std::string("\x40\0\0\0\0\0\0\0{}", 10), "truncated"},
+        Hostile{file_of("", ""), "not JSON"},
+        Hostile{file_of("[]", ""), "not an object"},
+        Hostile{file_of("{\"a\":1", ""), "not JSON"},
+        Hostile{file_of("{\"a\":1}", ""), "tensor a has no dtype"},
+        Hostile{file_of("{\"\xff\":1}", ""), "not JSON"},
+        Hostile{file_of(std::string(100'000, '['), ""), "not JSON"},
+        Hostile{file_of(R"({"a":{"dtype":"F8","shape":[1],)"
+                        R"("data_offsets":[0,1]}})",
+                        "1"),
+                "not supported"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[0,4]}})",
+                        ""),
+                "truncated"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[0,4]}})",
+                        kEight),
+                "goes on"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[2],)"
+                        R"("data_offsets":[0,4]}})",
+                        kFour),
+                "does not take the bytes"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[4,0]}})",
+                        kFour),
+                "does not take the bytes"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[4,8]}})",
+                        kEight),
+                "do not follow"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[-1],)"
+                        R"("data_offsets":[0,4]}})",
+                        kFour),
+                "whole numbers"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1.5],)"
+                        R"("data_offsets":[0,4]}})",
+                        kFour),
+                "whole numbers"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":"1",)"
+                        R"("data_offsets":[0,4]}})",
+                        kFour),
+                "not a list"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[0]}})",
+                        kFour),
+                "not two numbers"},
+        // 2^62 x 2^62 x 4 is 0 in 64 bits.
+        Hostile{file_of(R"({"a":{"dtype":"F32",)"
+                        R"("shape":[4611686018427387904,4611686018427387904],)"
+                        R"("data_offsets":[0,0]}})",
+                        ""),
+                "does not take the bytes"},
+        // A terabyte announced, four bytes there.
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1099511627776],)"
+                        R"("data_offsets":[0,4398046511104]}})",
+                        kFour),
+                "truncated"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[0,4]},)"
+                        R"("b":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[0,4]}})",
+                        kFour),
+                "do not follow"},
+        Hostile{file_of(R"({"a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[0,4]},)"
+                        R"("a":{"dtype":"F32","shape":[1],)"
+                        R"("data_offsets":[4,8]}})",
+                        kEight),
+                "occurs twice"},
+        Hostile{file_of(R"({"__metadata__":{"a":1}})", ""), "not a string"},
+        Hostile{file_of(R"({"__metadata__":[]})", ""), "not an object"},
+        Hostile{file_of(R"({"a":{"dtype":"BOOL","shape":[1],)"
+                        R"("data_offsets":[0,1]}})",
+                        "\x02"),
+                "not a bool"}));
+
+} // namespace
