@@ -1,0 +1,199 @@
+//===- Codegen.cpp - LLVM dialect to objects ------------------------------===//
+
+#include "compiler/Codegen.h"
+
+#include "Dann/Dann.h"
+#include "model_abi.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+std::unique_ptr<llvm::TargetMachine> mlir::dann::createTarget(StringRef cpu,
+                                                              Location loc) {
+  static bool initialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+
+  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
+  std::string message;
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!target) {
+    emitError(loc) << message;
+    return nullptr;
+  }
+  std::string features;
+  std::string name = cpu.str();
+  if (cpu == "native") {
+    name = llvm::sys::getHostCPUName().str();
+    // A virtual machine may hide features that its CPU's name implies.
+    llvm::SubtargetFeatures hostFeatures;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      hostFeatures.AddFeature(feature.first(), feature.second);
+    features = hostFeatures.getString();
+  }
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
+      target->createMCSubtargetInfo(triple, "", ""));
+  if (!subtarget->isCPUStringValid(name)) {
+    emitError(loc) << "unknown target CPU '" << name << "' for "
+                   << triple.getArchName();
+    return nullptr;
+  }
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, name, features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+std::vector<std::string>
+mlir::dann::getRequiredFeatures(llvm::TargetMachine &target) {
+  // What LLVM can detect on a host are instruction sets; the rest of a CPU's
+  // features tune code without making it fail elsewhere.
+  llvm::StringMap<bool> detectable = llvm::sys::getHostCPUFeatures();
+  std::vector<std::string> features;
+  for (const llvm::SubtargetFeatureKV &feature :
+       target.getMCSubtargetInfo()->getEnabledProcessorFeatures())
+    if (detectable.contains(feature.Key))
+      features.emplace_back(feature.Key);
+  return features;
+}
+
+/// A function void(ptr *arguments) that passes the pointers on to the C wrapper
+/// of an entry point.
+static llvm::Function *buildInvoke(llvm::Module &module, StringRef entry) {
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Function *callee = module.getFunction(("_mlir_ciface_" + entry).str());
+  auto *pointer = llvm::PointerType::get(context, 0);
+  auto *type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), pointer, false);
+  auto *invoke = llvm::Function::Create(type, llvm::Function::InternalLinkage,
+                                        "dann_invoke_" + entry, module);
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "entry", invoke));
+  SmallVector<llvm::Value *> arguments;
+  for (unsigned i = 0, e = callee->arg_size(); i < e; ++i)
+    arguments.push_back(builder.CreateLoad(
+        pointer, builder.CreateConstGEP1_64(pointer, invoke->getArg(0), i)));
+  builder.CreateCall(callee, arguments);
+  builder.CreateRetVoid();
+  return invoke;
+}
+
+/// Emits `dann_model`, a dann::ModelAbi.
+static void buildModelTable(llvm::Module &module,
+                            const proto::Program &program) {
+  llvm::LLVMContext &context = module.getContext();
+  auto *i32 = llvm::Type::getInt32Ty(context);
+  auto *i64 = llvm::Type::getInt64Ty(context);
+  auto addConstant = [&](llvm::Constant *value, const llvm::Twine &name) {
+    auto *global = new llvm::GlobalVariable(
+        module, value->getType(), /*isConstant=*/true,
+        llvm::GlobalValue::InternalLinkage, value, name);
+    return global;
+  };
+  SmallVector<llvm::Constant *> entries;
+  for (const auto &entry : program.entry_points())
+    entries.push_back(llvm::ConstantStruct::getAnon(
+        {addConstant(llvm::ConstantDataArray::getString(context, entry.name()),
+                     "dann_name_" + entry.name()),
+         buildInvoke(module, entry.name())}));
+  auto *entryTable = addConstant(
+      llvm::ConstantArray::get(
+          llvm::ArrayType::get(entries.front()->getType(), entries.size()),
+          entries),
+      "dann_entry_points");
+  std::string bytes = program.SerializeAsString();
+  auto *description = addConstant(
+      llvm::ConstantDataArray::getString(context, bytes, /*AddNull=*/false),
+      "dann_program");
+  auto *model =
+      addConstant(llvm::ConstantStruct::getAnon(
+                      {llvm::ConstantInt::get(i32, ::dann::kAbiVersion),
+                       llvm::ConstantInt::get(i32, entries.size()), description,
+                       llvm::ConstantInt::get(i64, bytes.size()), entryTable}),
+                  "dann_model");
+  model->setLinkage(llvm::GlobalValue::ExternalLinkage);
+}
+
+static void setTarget(llvm::Module &module, llvm::TargetMachine &target) {
+  module.setTargetTriple(target.getTargetTriple());
+  module.setDataLayout(target.createDataLayout());
+  // Errors of the runtime unwind through compiled code.
+  module.setUwtable(llvm::UWTableKind::Async);
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.setLinkage(llvm::GlobalValue::InternalLinkage);
+    function.setUWTableKind(llvm::UWTableKind::Async);
+    function.addFnAttr("target-cpu", target.getTargetCPU());
+    function.addFnAttr("target-features", target.getTargetFeatureString());
+    function.addFnAttr("prefer-vector-width", "512");
+  }
+}
+
+/// Removes the attributes of the dann dialect, for which LLVM IR has no place.
+static void dropDannAttributes(ModuleOp module) {
+  auto isOurs = [](NamedAttribute attribute) {
+    return attribute.getNameDialect() &&
+           attribute.getNameDialect()->getNamespace() ==
+               DannDialect::getDialectNamespace();
+  };
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    for (NamedAttribute attribute :
+         llvm::to_vector(function->getDiscardableAttrs()))
+      if (isOurs(attribute))
+        function->removeDiscardableAttr(attribute.getName());
+    for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
+      for (NamedAttribute attribute : llvm::to_vector(
+               mlir::function_interface_impl::getArgAttrs(function, i)))
+        if (isOurs(attribute))
+          function.removeArgAttr(i, attribute.getName());
+  }
+}
+
+std::unique_ptr<llvm::Module>
+mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
+                         llvm::TargetMachine &target,
+                         llvm::LLVMContext &context) {
+  dropDannAttributes(module);
+  std::unique_ptr<llvm::Module> llvmModule =
+      translateModuleToLLVMIR(module, context, program.name());
+  if (!llvmModule) {
+    module.emitError("compiler bug: the module does not translate to LLVM IR");
+    return nullptr;
+  }
+  buildModelTable(*llvmModule, program);
+  setTarget(*llvmModule, target);
+  auto optimize =
+      makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0, &target);
+  if (llvm::Error error = optimize(llvmModule.get())) {
+    module.emitError() << "compiler bug: " << llvm::toString(std::move(error));
+    return nullptr;
+  }
+  return llvmModule;
+}
+
+LogicalResult mlir::dann::emitObject(llvm::Module &module,
+                                     llvm::TargetMachine &target,
+                                     llvm::raw_pwrite_stream &os,
+                                     Location loc) {
+  llvm::legacy::PassManager passes;
+  if (target.addPassesToEmitFile(passes, os, nullptr,
+                                 llvm::CodeGenFileType::ObjectFile))
+    return emitError(loc) << "this target cannot emit objects";
+  passes.run(module);
+  return success();
+}

@@ -1,0 +1,38 @@
+//===- Codegen.h - LLVM dialect to objects --------------------------------===//
+
+#ifndef DANN_COMPILER_CODEGEN_H
+#define DANN_COMPILER_CODEGEN_H
+
+#include "program.pb.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace mlir::dann {
+
+namespace proto = ::dann::proto;
+
+/// The target for LLVM's CPU name `cpu`, or "native". Null after a diagnostic
+/// if there is no such CPU.
+std::unique_ptr<llvm::TargetMachine> createTarget(StringRef cpu, Location loc);
+
+/// The features that code for `target` may use, by LLVM's names.
+std::vector<std::string> getRequiredFeatures(llvm::TargetMachine &target);
+
+/// Translates a module in the LLVM dialect, adds the table `dann_model` with
+/// the entry points of `program` and its description (runtime/src/model_abi.h),
+/// and optimises. Everything but the table is internal. Null after a
+/// diagnostic.
+std::unique_ptr<llvm::Module> generateCode(ModuleOp module,
+                                           const proto::Program &program,
+                                           llvm::TargetMachine &target,
+                                           llvm::LLVMContext &context);
+
+/// Writes an object file for `module`.
+LogicalResult emitObject(llvm::Module &module, llvm::TargetMachine &target,
+                         llvm::raw_pwrite_stream &os, Location loc);
+
+} // namespace mlir::dann
+
+#endif // DANN_COMPILER_CODEGEN_H

@@ -1,0 +1,189 @@
+//===- Compiler.cpp - From a model file to a program ----------------------===//
+
+#include "compiler/Compiler.h"
+
+#include "compiler/Codegen.h"
+#include "compiler/Linker.h"
+#include "compiler/ProgramDescription.h"
+#include "frontend/ModelImport.h"
+#include "passes/Pipelines.h"
+#include "passes/Registration.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+std::unique_ptr<MLIRContext> mlir::dann::createContext() {
+  registerPasses();
+  DialectRegistry registry;
+  registerDialects(registry);
+  registerAllToLLVMIRTranslations(registry);
+  return std::make_unique<MLIRContext>(registry);
+}
+
+static LogicalResult run(const Pipeline &pipeline, ModuleOp module) {
+  PassManager pm(module->getContext());
+  if (failed(parsePassPipeline(pipeline.passes, pm)))
+    return module.emitError()
+           << "compiler bug: pipeline " << pipeline.name << " does not parse";
+  return pm.run(module);
+}
+
+namespace {
+
+/// A file that gets its name when it is complete: until then it has a temporary
+/// one in the same directory, and is removed with this object.
+class PendingFile {
+public:
+  PendingFile(StringRef path, Location loc) : path(path), loc(loc) {}
+  ~PendingFile() {
+    if (!temporary.empty())
+      llvm::sys::fs::remove(temporary);
+  }
+
+  LogicalResult create(unsigned mode) {
+    // A directory would be found out only when the work is done.
+    if (llvm::sys::fs::is_directory(path))
+      return emitError(loc)
+             << "cannot write '" << path << "': it is a directory";
+    if (std::error_code error = llvm::sys::fs::createUniqueFile(
+            path + ".%%%%%%.tmp", descriptor, temporary, llvm::sys::fs::OF_None,
+            mode))
+      return emitError(loc)
+             << "cannot write '" << path << "': " << error.message();
+    return success();
+  }
+
+  /// Whether all of it could be written.
+  LogicalResult
+  write(llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> writer) {
+    llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+    if (failed(writer(os)))
+      return failure();
+    os.flush();
+    if (std::error_code error = os.error()) {
+      os.clear_error();
+      return emitError(loc)
+             << "cannot write '" << path << "': " << error.message();
+    }
+    return success();
+  }
+
+  LogicalResult keep() {
+    if (std::error_code error = llvm::sys::fs::rename(temporary, path))
+      return emitError(loc)
+             << "cannot write '" << path << "': " << error.message();
+    temporary.clear();
+    return success();
+  }
+
+  StringRef getTemporaryPath() const { return temporary; }
+
+private:
+  std::string path;
+  Location loc;
+  llvm::SmallString<128> temporary;
+  int descriptor = -1;
+};
+
+} // namespace
+
+/// Writes text to a file, or to standard output for "-".
+static LogicalResult writeOutput(
+    const std::string &path, Location loc,
+    llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> writer) {
+  if (path == "-") {
+    llvm::SmallString<0> text;
+    llvm::raw_svector_ostream os(text);
+    if (failed(writer(os)))
+      return failure();
+    llvm::outs() << text;
+    llvm::outs().flush();
+    return success();
+  }
+  PendingFile file(path, loc);
+  return success(succeeded(file.create(0666)) &&
+                 succeeded(file.write(writer)) && succeeded(file.keep()));
+}
+
+static LogicalResult emitProgram(llvm::Module &code,
+                                 llvm::TargetMachine &target,
+                                 const CompileOptions &options, Location loc) {
+  auto writer = [&](llvm::raw_pwrite_stream &os) {
+    return emitObject(code, target, os, loc);
+  };
+  if (options.emit == Emit::Object)
+    return writeOutput(options.outputPath, loc, writer);
+
+  PendingFile object(options.outputPath + ".o", loc);
+  PendingFile program(options.outputPath, loc);
+  std::string libraries = options.libraryDirectory.empty()
+                              ? getDefaultLibraryDirectory()
+                              : options.libraryDirectory;
+  if (failed(object.create(0666)) || failed(object.write(writer)) ||
+      failed(program.create(0777)) ||
+      failed(mlir::dann::link(object.getTemporaryPath(),
+                              program.getTemporaryPath(),
+                              options.emit == Emit::Shared, libraries, loc)))
+    return failure();
+  return program.keep();
+}
+
+LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
+                                  const CompileOptions &options,
+                                  MLIRContext &context) {
+  Builder builder(&context);
+  Location loc = FileLineColLoc::get(&context, fileName, 1, 1);
+  if (options.backend == Backend::OneDnn &&
+      options.elementType == ElementType::F64)
+    return emitError(loc) << "oneDNN has no f64 kernels: f64 needs the "
+                             "generated backend";
+  OwningOpRef<ModuleOp> module = importModelFile(
+      text, fileName,
+      options.elementType == ElementType::F64 ? FloatType(builder.getF64Type())
+                                              : builder.getF32Type());
+  if (!module)
+    return failure();
+  if (options.emit == Emit::Mlir)
+    return writeOutput(options.outputPath, loc,
+                       [&](llvm::raw_pwrite_stream &os) {
+                         module->print(os);
+                         os << "\n";
+                         return success();
+                       });
+
+  if (failed(run(kGraphPipeline, *module)))
+    return failure();
+  proto::Program program = describeProgram(*module);
+  std::unique_ptr<llvm::TargetMachine> target =
+      createTarget(options.targetCpu, loc);
+  if (!target)
+    return failure();
+  bool usesOneDnn = options.backend == Backend::OneDnn;
+  program.set_backend(usesOneDnn ? "onednn" : "generated");
+  program.set_target_cpu(target->getTargetCPU().str());
+  for (const std::string &feature : getRequiredFeatures(*target))
+    program.add_cpu_features(feature);
+
+  if (failed(run(usesOneDnn ? kOneDnnPipeline : kGeneratedPipeline, *module)) ||
+      failed(verifyEntryPoints(*module, program)) ||
+      failed(run(kLlvmPipeline, *module)))
+    return failure();
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> code =
+      generateCode(*module, program, *target, llvmContext);
+  if (!code)
+    return failure();
+  if (options.emit == Emit::Llvm)
+    return writeOutput(options.outputPath, loc,
+                       [&](llvm::raw_pwrite_stream &os) {
+                         code->print(os, nullptr);
+                         return success();
+                       });
+  return emitProgram(*code, *target, options, loc);
+}

@@ -1,0 +1,49 @@
+//===- Compiler.h - From a model file to a program ------------------------===//
+
+#ifndef DANN_COMPILER_COMPILER_H
+#define DANN_COMPILER_COMPILER_H
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Support/LLVM.h"
+
+#include <string>
+
+namespace mlir::dann {
+
+enum class Backend { OneDnn, Generated };
+enum class ElementType { F32, F64 };
+
+/// Where compilation stops.
+enum class Emit {
+  Mlir,       // the imported model, input of dann-opt
+  Llvm,       // optimised LLVM IR as text
+  Object,     // a relocatable object with the model and its description
+  Shared,     // a shared object for dann::Program::load
+  Executable, // a program with a command line of its own
+};
+
+struct CompileOptions {
+  Backend backend = Backend::OneDnn;
+  ElementType elementType = ElementType::F32; // F64 only with Generated
+  Emit emit = Emit::Executable;
+  /// LLVM's name of a CPU; "native" stands for this machine's.
+  std::string targetCpu = "native";
+  /// "-" writes to standard output, for text only.
+  std::string outputPath;
+  /// Where the runtime's archives are; empty for the place next to this
+  /// program, ../lib.
+  std::string libraryDirectory;
+};
+
+/// A context that knows all dialects the compiler uses.
+std::unique_ptr<MLIRContext> createContext();
+
+/// Compiles the model file `text`, named `fileName` in diagnostics. The output
+/// appears whole or not at all. Errors are diagnostics of `context`; they give
+/// failure. Safe to call from several threads, with a context each.
+LogicalResult compile(StringRef text, StringRef fileName,
+                      const CompileOptions &options, MLIRContext &context);
+
+} // namespace mlir::dann
+
+#endif // DANN_COMPILER_COMPILER_H

@@ -1,0 +1,21 @@
+//===- Linker.h - Objects to programs -------------------------------------===//
+
+#ifndef DANN_COMPILER_LINKER_H
+#define DANN_COMPILER_LINKER_H
+
+#include "mlir/IR/Location.h"
+#include "mlir/Support/LLVM.h"
+
+namespace mlir::dann {
+
+/// Links the object of a model with the runtime in `libraryDirectory` through
+/// the system's C compiler ($CC, cc, gcc or clang).
+LogicalResult link(StringRef objectPath, StringRef outputPath, bool isShared,
+                   StringRef libraryDirectory, Location loc);
+
+/// ../lib, seen from this program.
+std::string getDefaultLibraryDirectory();
+
+} // namespace mlir::dann
+
+#endif // DANN_COMPILER_LINKER_H

@@ -1,0 +1,140 @@
+//===- ProgramDescription.cpp - What a program says of itself -------------===//
+
+#include "compiler/ProgramDescription.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+static proto::ElementType toElementType(Type type) {
+  if (type.isF32())
+    return proto::F32;
+  if (type.isF64())
+    return proto::F64;
+  assert(type.isInteger(64) && "entry points take f32, f64 and i64");
+  return proto::I64;
+}
+
+static proto::Sign toSign(SignAttr sign) {
+  if (!sign)
+    return proto::ANY;
+  switch (sign.getValue()) {
+  case Sign::Nonneg:
+    return proto::NONNEG;
+  case Sign::Nonpos:
+    return proto::NONPOS;
+  default:
+    return proto::ANY;
+  }
+}
+
+static void addArgument(proto::EntryPoint &entry, Type type, StringAttr name,
+                        proto::Argument::Access access) {
+  auto tensor = cast<RankedTensorType>(type);
+  proto::Argument &argument = *entry.add_arguments();
+  if (name)
+    argument.set_name(name.str());
+  argument.set_element_type(toElementType(tensor.getElementType()));
+  for (int64_t size : tensor.getShape())
+    argument.add_shape(ShapedType::isDynamic(size) ? -1 : size);
+  argument.set_access(access);
+}
+
+static void describeEntryPoint(func::FuncOp function,
+                               proto::EntryPoint &entry) {
+  entry.set_name(function.getName().str());
+  llvm::SmallDenseSet<int64_t> updated;
+  for (unsigned i = 0, e = function.getNumResults(); i < e; ++i)
+    if (auto updates = function.getResultAttrOfType<IntegerAttr>(
+            i, DannDialect::kUpdatesAttr))
+      updated.insert(updates.getInt());
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    addArgument(
+        entry, type,
+        function.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
+        updated.contains(i) ? proto::Argument::UPDATE : proto::Argument::READ);
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+    if (!function.getResultAttr(i, DannDialect::kUpdatesAttr))
+      addArgument(
+          entry, type,
+          function.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
+          proto::Argument::WRITE);
+}
+
+/// The input, the parameters and the classes, from the forward function.
+static void describeNetwork(func::FuncOp forward, proto::Program &program) {
+  auto input = cast<RankedTensorType>(forward.getArgumentTypes()[0]);
+  program.set_element_type(toElementType(input.getElementType()));
+  for (int64_t size : input.getShape().drop_front())
+    program.mutable_input()->add_shape(size);
+  if (auto range = forward.getArgAttrOfType<DenseF64ArrayAttr>(
+          0, DannDialect::kRangeAttr)) {
+    program.mutable_input()->set_minimum(range[0]);
+    program.mutable_input()->set_maximum(range[1]);
+  }
+  program.set_classes(
+      cast<RankedTensorType>(forward.getResultTypes()[0]).getDimSize(1));
+  for (unsigned i = 1, e = forward.getNumArguments(); i < e; ++i) {
+    proto::Parameter &parameter = *program.add_parameters();
+    parameter.set_name(
+        forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr).str());
+    auto role = forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
+    parameter.set_role(stringifyRole(role.getValue()).str());
+    parameter.set_sign(
+        toSign(forward.getArgAttrOfType<SignAttr>(i, DannDialect::kSignAttr)));
+    auto type = cast<RankedTensorType>(forward.getArgumentTypes()[i]);
+    for (int64_t size : type.getShape())
+      parameter.add_shape(size);
+  }
+}
+
+proto::Program mlir::dann::describeProgram(ModuleOp module) {
+  proto::Program program;
+  program.set_name(module.getName().value_or("model").str());
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (function.isPrivate())
+      continue;
+    describeEntryPoint(function, *program.add_entry_points());
+    if (function.getName() == "forward")
+      describeNetwork(function, program);
+    if (auto defaults = function->getAttrOfType<DictionaryAttr>(
+            DannDialect::kDefaultsAttr)) {
+      proto::Defaults &target = *program.mutable_defaults();
+      target.set_batch_size(defaults.getAs<IntegerAttr>("batch_size").getInt());
+      target.set_epochs(defaults.getAs<IntegerAttr>("epochs").getInt());
+      target.set_learning_rate(
+          defaults.getAs<FloatAttr>("learning_rate").getValueAsDouble());
+    }
+  }
+  return program;
+}
+
+LogicalResult mlir::dann::verifyEntryPoints(ModuleOp module,
+                                            const proto::Program &program) {
+  for (const proto::EntryPoint &entry : program.entry_points()) {
+    auto function = module.lookupSymbol<func::FuncOp>(entry.name());
+    auto fits = [&] {
+      if (!function || function.getNumResults() != 0 ||
+          static_cast<int>(function.getNumArguments()) !=
+              entry.arguments_size())
+        return false;
+      for (auto [type, argument] :
+           llvm::zip(function.getArgumentTypes(), entry.arguments())) {
+        auto buffer = dyn_cast<MemRefType>(type);
+        if (!buffer || buffer.getRank() != argument.shape_size() ||
+            toElementType(buffer.getElementType()) != argument.element_type() ||
+            !buffer.getLayout().isIdentity())
+          return false;
+      }
+      return true;
+    };
+    if (!fits())
+      return module.emitError()
+             << "compiler bug: the lowered entry point '" << entry.name()
+             << "' does not take what the program's description says";
+  }
+  return success();
+}

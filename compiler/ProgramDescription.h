@@ -1,0 +1,25 @@
+//===- ProgramDescription.h - What a program says of itself ---------------===//
+
+#ifndef DANN_COMPILER_PROGRAMDESCRIPTION_H
+#define DANN_COMPILER_PROGRAMDESCRIPTION_H
+
+#include "program.pb.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::dann {
+
+namespace proto = ::dann::proto;
+
+/// Describes a module between the graph pipeline and bufferization: its public
+/// functions become entry points, whose arguments are those of the functions,
+/// then the results that replace no argument. Backend and CPU stay empty.
+proto::Program describeProgram(ModuleOp module);
+
+/// Checks that the functions of `module`, after bufferization, take what the
+/// description says. A difference is a bug of the passes: a diagnostic.
+LogicalResult verifyEntryPoints(ModuleOp module, const proto::Program &program);
+
+} // namespace mlir::dann
+
+#endif // DANN_COMPILER_PROGRAMDESCRIPTION_H

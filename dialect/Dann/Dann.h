@@ -1,0 +1,42 @@
+//===- Dann.h - The dann dialect ------------------------------------------===//
+
+#ifndef DANN_DIALECT_DANN_H
+#define DANN_DIALECT_DANN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/BitVector.h"
+
+#include <optional>
+
+#include "Dann/DannEnums.h.inc"
+
+#include "Dann/DannInterfaces.h.inc"
+
+#include "Dann/DannDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "Dann/DannAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "Dann/DannOps.h.inc"
+
+namespace mlir::dann {
+
+/// The lattice operations on signs: Zero lies below Nonneg and Nonpos, Any
+/// above both.
+Sign joinSigns(Sign a, Sign b);
+Sign negateSign(Sign a);
+Sign addSigns(Sign a, Sign b);
+Sign multiplySigns(Sign a, Sign b);
+/// Whether every value of sign `a` is one of sign `b`.
+bool isSubsetOf(Sign a, Sign b);
+
+} // namespace mlir::dann
+
+#endif // DANN_DIALECT_DANN_H

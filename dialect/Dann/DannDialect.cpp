@@ -1,0 +1,140 @@
+//===- DannDialect.cpp - The dann dialect and its attributes --------------===//
+
+#include "Dann/Dann.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/InliningUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+#include "Dann/DannEnums.cpp.inc"
+
+#include "Dann/DannInterfaces.cpp.inc"
+
+#include "Dann/DannDialect.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "Dann/DannAttributes.cpp.inc"
+
+namespace {
+struct DannInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
+void DannDialect::initialize() {
+  addInterfaces<DannInlinerInterface>();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "Dann/DannAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Dann/DannOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Discardable attributes
+//===----------------------------------------------------------------------===//
+
+LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() != kDefaultsAttr)
+    return op->emitError() << "'" << attribute.getName().getValue()
+                           << "' is not an attribute of operations";
+  auto defaults = dyn_cast<DictionaryAttr>(attribute.getValue());
+  if (!defaults || !isa_and_nonnull<IntegerAttr>(defaults.get("batch_size")) ||
+      !isa_and_nonnull<IntegerAttr>(defaults.get("epochs")) ||
+      !isa_and_nonnull<FloatAttr>(defaults.get("learning_rate")))
+    return op->emitError() << "'" << kDefaultsAttr
+                           << "' must hold the integers batch_size and epochs "
+                              "and the float learning_rate";
+  return success();
+}
+
+LogicalResult DannDialect::verifySignatureAttribute(Operation *op, Type type,
+                                                    NamedAttribute attribute,
+                                                    bool isResult) {
+  StringRef name = attribute.getName();
+  Attribute value = attribute.getValue();
+  auto mustBe = [&](bool holds, StringRef what) -> LogicalResult {
+    if (holds)
+      return success();
+    return op->emitError() << "'" << name << "' must be " << what;
+  };
+  if (name == kNameAttr)
+    return mustBe(isa<StringAttr>(value), "a string");
+  if (name == kSignAttr)
+    return mustBe(isa<SignAttr>(value), "a sign");
+  if (name == kRoleAttr && !isResult)
+    return mustBe(isa<RoleAttr>(value), "a role");
+  if (name == kRangeAttr && !isResult) {
+    auto range = dyn_cast<DenseF64ArrayAttr>(value);
+    return mustBe(range && range.size() == 2 && range[0] <= range[1],
+                  "an array of two f64s, the smaller first");
+  }
+  if (name == kUpdatesAttr && isResult) {
+    auto index = dyn_cast<IntegerAttr>(value);
+    auto function = dyn_cast<FunctionOpInterface>(op);
+    return mustBe(index && function && index.getInt() >= 0 &&
+                      index.getInt() < function.getNumArguments() &&
+                      function.getArgumentTypes()[index.getInt()] == type,
+                  "the index of an argument of the same type");
+  }
+  return op->emitError() << "'" << name << "' is not an attribute of "
+                         << (isResult ? "results" : "arguments");
+}
+
+LogicalResult DannDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                    unsigned index,
+                                                    NamedAttribute attribute) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  Type type = function ? function.getArgumentTypes()[index] : Type();
+  return verifySignatureAttribute(op, type, attribute, /*isResult=*/false);
+}
+
+LogicalResult DannDialect::verifyRegionResultAttribute(
+    Operation *op, unsigned, unsigned index, NamedAttribute attribute) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  Type type = function ? function.getResultTypes()[index] : Type();
+  return verifySignatureAttribute(op, type, attribute, /*isResult=*/true);
+}
+
+//===----------------------------------------------------------------------===//
+// Signs
+//===----------------------------------------------------------------------===//
+
+// The enumerators are sets: bit 0 stands for positive values, bit 1 for
+// negative ones, and zero is always a member.
+static_assert(static_cast<unsigned>(Sign::Zero) == 0 &&
+              static_cast<unsigned>(Sign::Nonneg) == 1 &&
+              static_cast<unsigned>(Sign::Nonpos) == 2 &&
+              static_cast<unsigned>(Sign::Any) == 3);
+
+Sign mlir::dann::joinSigns(Sign a, Sign b) {
+  return static_cast<Sign>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+
+Sign mlir::dann::negateSign(Sign a) {
+  unsigned bits = static_cast<unsigned>(a);
+  return static_cast<Sign>((bits >> 1) | ((bits & 1) << 1));
+}
+
+Sign mlir::dann::addSigns(Sign a, Sign b) { return joinSigns(a, b); }
+
+Sign mlir::dann::multiplySigns(Sign a, Sign b) {
+  if (a == Sign::Zero || b == Sign::Zero)
+    return Sign::Zero;
+  if (a == Sign::Any || b == Sign::Any)
+    return Sign::Any;
+  return a == b ? Sign::Nonneg : Sign::Nonpos;
+}
+
+bool mlir::dann::isSubsetOf(Sign a, Sign b) { return joinSigns(a, b) == b; }

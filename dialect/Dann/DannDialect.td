@@ -1,0 +1,96 @@
+//===- DannDialect.td - The dann dialect and its attributes ---------------===//
+
+#ifndef DANN_DIALECT
+#define DANN_DIALECT
+
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+
+def Dann_Dialect : Dialect {
+  let name = "dann";
+  let cppNamespace = "::mlir::dann";
+  let summary = "Dale's ANNs: excitatory/inhibitory layers and their training";
+  let description = [{
+    What upstream dialects lack for networks that obey Dale's law: layers of
+    excitatory and inhibitory units, the training of such a network as one
+    symbol, the correction of inhibitory gradients, and projections on sign
+    constraints. All other maths stays in `linalg`, `tensor`, `arith` and
+    `math`, on tensors with value semantics.
+
+    Weights are post x pre: `wex[ne, d]`, `wix[ni, d]`, `wei[ne, ni]`, for d
+    inputs, ne excitatory and ni inhibitory units. B stands for the batch size,
+    a dynamic dimension.
+
+    Arguments and results of functions carry discardable attributes:
+
+    | attribute        | on                | meaning |
+    | ---------------- | ----------------- | ------- |
+    | `dann.name`      | argument, result  | the name that users see, e.g. `"0.wex"` |
+    | `dann.role`      | argument          | what a parameter is, e.g. `#dann<role wex>`; marks it as a parameter |
+    | `dann.sign`      | argument, result  | the sign contract: assumed of an argument, proven of a result |
+    | `dann.range`     | argument          | `[minimum, maximum]` of the values of an input, as `f64`s |
+    | `dann.updates`   | result            | the index of the argument that it replaces |
+    | `dann.defaults`  | function          | the training settings of a model: `batch_size`, `epochs`, `learning_rate` |
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let extraClassDeclaration = [{
+    static constexpr llvm::StringLiteral kNameAttr = "dann.name";
+    static constexpr llvm::StringLiteral kRoleAttr = "dann.role";
+    static constexpr llvm::StringLiteral kSignAttr = "dann.sign";
+    static constexpr llvm::StringLiteral kRangeAttr = "dann.range";
+    static constexpr llvm::StringLiteral kUpdatesAttr = "dann.updates";
+    static constexpr llvm::StringLiteral kDefaultsAttr = "dann.defaults";
+
+  private:
+    llvm::LogicalResult verifySignatureAttribute(Operation *op, Type type,
+                                                 NamedAttribute attribute,
+                                                 bool isResult);
+
+  public:
+  }];
+}
+
+
+def Dann_Sign : I32Enum<"Sign", "the signs that the entries of a value may have", [
+    I32EnumCase<"Zero", 0, "zero">, I32EnumCase<"Nonneg", 1, "nonneg">,
+    I32EnumCase<"Nonpos", 2, "nonpos">, I32EnumCase<"Any", 3, "any">]> {
+  let cppNamespace = "::mlir::dann";
+}
+def Dann_SignAttr : EnumAttr<Dann_Dialect, Dann_Sign, "sign">;
+
+def Dann_Role : I32Enum<"Role", "what a parameter is in its layer", [
+    I32EnumCase<"Wex", 0, "wex">,      // excitatory weights
+    I32EnumCase<"Wix", 1, "wix">,      // weights onto the interneurons
+    I32EnumCase<"Wei", 2, "wei">,      // weights of the interneurons
+    I32EnumCase<"Alpha", 3, "alpha">,  // log strength of divisive inhibition
+    I32EnumCase<"Gain", 4, "g">,
+    I32EnumCase<"Bias", 5, "b">,
+    I32EnumCase<"Weight", 6, "w">]> {  // weights of a standard layer
+  let cppNamespace = "::mlir::dann";
+}
+def Dann_RoleAttr : EnumAttr<Dann_Dialect, Dann_Role, "role">;
+
+def Dann_Distribution : I32Enum<"Distribution", "a distribution of initial values", [
+    I32EnumCase<"Exponential", 0, "exponential">,  // mean = std = scale
+    I32EnumCase<"Normal", 1, "normal">]> {         // mean 0, std = scale
+  let cppNamespace = "::mlir::dann";
+}
+def Dann_DistributionAttr
+    : EnumAttr<Dann_Dialect, Dann_Distribution, "distribution">;
+
+def Dann_Loss : I32Enum<"Loss", "a training loss", [
+    I32EnumCase<"SoftmaxCrossEntropy", 0, "softmax_cross_entropy">]> {
+  let cppNamespace = "::mlir::dann";
+}
+def Dann_LossAttr : EnumAttr<Dann_Dialect, Dann_Loss, "loss">;
+
+def Dann_Optimizer : I32Enum<"Optimizer", "an optimizer", [
+    I32EnumCase<"Sgd", 0, "sgd">]> {
+  let cppNamespace = "::mlir::dann";
+}
+def Dann_OptimizerAttr : EnumAttr<Dann_Dialect, Dann_Optimizer, "optimizer">;
+
+#endif // DANN_DIALECT

@@ -1,0 +1,74 @@
+//===- DannInterfaces.td - What passes ask of an operation ----------------===//
+
+#ifndef DANN_INTERFACES
+#define DANN_INTERFACES
+
+include "mlir/IR/OpBase.td"
+
+def Dann_DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::mlir::dann";
+  let description = [{
+    An operation with a vector-Jacobian product (VJP), the building block of
+    reverse-mode differentiation. `dann` operations implement it; upstream
+    operations get it as external models (`passes/AutodiffRules.cpp`).
+
+    At points where an operation is not differentiable its rule decides which
+    subgradient it takes, and says so.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+        Whether this very operation has a derivative: a rule may cover only
+        some forms of an operation.
+      }],
+      "bool", "isDifferentiable", (ins), [{}], [{ return true; }]>,
+    InterfaceMethod<[{
+        Builds the VJP. `resultCotangents` has one value per result, null where
+        nothing flows back. The rule sets `operandCotangents[i]` for each
+        operand `i` with `active[i]`; null stands for zero. The values of the
+        operation itself are in scope and may be used as residuals.
+        Only called where `isDifferentiable()` holds.
+      }],
+      "void", "buildVjp",
+      (ins "::mlir::OpBuilder &":$builder,
+           "::llvm::ArrayRef<::mlir::Value>":$resultCotangents,
+           "const ::llvm::BitVector &":$active,
+           "::llvm::MutableArrayRef<::mlir::Value>":$operandCotangents)>
+  ];
+}
+
+def Dann_InferSignOpInterface : OpInterface<"InferSignOpInterface"> {
+  let cppNamespace = "::mlir::dann";
+  let description = [{
+    Tells which signs the entries of the results can have, given those of the
+    operands. The transfer function of the analysis behind `--dann-check-dale`;
+    upstream operations have theirs in `passes/SignAnalysis.cpp`.
+  }];
+  let methods = [
+    InterfaceMethod<"The signs of the results.",
+      "void", "inferResultSigns",
+      (ins "::llvm::ArrayRef<::mlir::dann::Sign>":$operandSigns,
+           "::llvm::MutableArrayRef<::mlir::dann::Sign>":$resultSigns)>
+  ];
+}
+
+def Dann_EILayerOpInterface : OpInterface<"EILayerOpInterface"> {
+  let cppNamespace = "::mlir::dann";
+  let description = [{
+    A layer of excitatory units with inhibitory interneurons of its own. Tells
+    what each operand is, from which follow the sign that Dale's law demands of
+    it and how its gradient is corrected.
+  }];
+  let methods = [
+    InterfaceMethod<"The role of the operand `index`, if it is a parameter.",
+      "::std::optional<::mlir::dann::Role>", "getOperandRole",
+      (ins "unsigned":$index)>,
+    InterfaceMethod<"The sign that Dale's law demands of operand `index`.",
+      "::mlir::dann::Sign", "getRequiredSign", (ins "unsigned":$index)>,
+    InterfaceMethod<"The number of inputs of one excitatory unit, d.",
+      "int64_t", "getFanIn">,
+    InterfaceMethod<"The number of excitatory units, ne.",
+      "int64_t", "getNumExcitatory">
+  ];
+}
+
+#endif // DANN_INTERFACES

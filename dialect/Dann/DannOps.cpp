@@ -1,0 +1,315 @@
+//===- DannOps.cpp - The operations of the dann dialect -------------------===//
+
+#include "Dann/Dann.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::dann;
+
+#define GET_OP_CLASSES
+#include "Dann/DannOps.cpp.inc"
+
+/// Requires `value` to have `shape`, in which a dynamic size fits any. An
+/// absent value passes.
+static LogicalResult verifyShape(Operation *op, Value value, StringRef name,
+                                 ArrayRef<int64_t> shape) {
+  if (!value)
+    return success();
+  auto type = cast<ShapedType>(value.getType());
+  bool agrees = type.getRank() == static_cast<int64_t>(shape.size());
+  for (auto [actual, wanted] : llvm::zip(type.getShape(), shape))
+    agrees &= ShapedType::isDynamic(actual) || ShapedType::isDynamic(wanted) ||
+              actual == wanted;
+  if (agrees)
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError() << name << " must be [";
+  llvm::interleaveComma(shape, diagnostic, [&](int64_t size) {
+    if (ShapedType::isDynamic(size))
+      diagnostic << "?";
+    else
+      diagnostic << size;
+  });
+  return diagnostic << "], but is " << type;
+}
+
+//===----------------------------------------------------------------------===//
+// EiDenseOp and EiDenseGradOp
+//===----------------------------------------------------------------------===//
+
+/// The constraints of dann.ei_dense, for it and its gradient. `z` is the result
+/// or its cotangent.
+template <typename OpTy>
+static LogicalResult verifyEiDense(OpTy op, Value z, StringRef zName) {
+  auto weights = cast<RankedTensorType>(op.getWex().getType());
+  int64_t batch = cast<RankedTensorType>(op.getX().getType()).getDimSize(0);
+  int64_t ne = weights.getDimSize(0), d = weights.getDimSize(1);
+  int64_t ni = cast<RankedTensorType>(op.getWix().getType()).getDimSize(0);
+  for (auto [size, what] :
+       {std::pair(d, "inputs"), std::pair(ne, "excitatory units"),
+        std::pair(ni, "inhibitory units")})
+    if (ShapedType::isDynamic(size) || size < 1)
+      return op.emitOpError()
+             << "the number of " << what << " must be static and at least 1";
+  if (failed(verifyShape(op, op.getX(), "x", {batch, d})) ||
+      failed(verifyShape(op, op.getWix(), "wix", {ni, d})) ||
+      failed(verifyShape(op, op.getWei(), "wei", {ne, ni})) ||
+      failed(verifyShape(op, op.getAlpha(), "alpha", {ni})) ||
+      failed(verifyShape(op, op.getGain(), "gain", {ne})) ||
+      failed(verifyShape(op, op.getBias(), "bias", {ne})) ||
+      failed(verifyShape(op, z, zName, {batch, ne})))
+    return failure();
+  Type elementType = weights.getElementType();
+  for (Type type : op->getOperandTypes())
+    if (getElementTypeOrSelf(type) != elementType)
+      return op.emitOpError() << "element types differ: " << elementType
+                              << " and " << getElementTypeOrSelf(type);
+  if (getElementTypeOrSelf(z.getType()) != elementType)
+    return op.emitOpError() << "element types differ: " << elementType
+                            << " and " << getElementTypeOrSelf(z.getType());
+  if (op.getGain() && !op.getAlpha())
+    return op.emitOpError("gain needs alpha");
+  if (!op.getEpsilon().isFinite() || op.getEpsilon().isNegative())
+    return op.emitOpError("epsilon must be finite and not negative");
+  return success();
+}
+
+LogicalResult EiDenseOp::verify() { return verifyEiDense(*this, getZ(), "z"); }
+
+LogicalResult EiDenseGradOp::verify() {
+  if (failed(verifyEiDense(*this, getDz(), "dz")))
+    return failure();
+  // All operands but dz, and x only on demand.
+  auto differentiated = getOperands().drop_front(getParametersOnly() ? 2 : 1);
+  if (getGradients().getTypes() != differentiated.getTypes())
+    return emitOpError() << "must have " << differentiated.size()
+                         << " results, of the types of the operands that they "
+                            "are gradients of";
+  return success();
+}
+
+void EiDenseOp::buildVjp(OpBuilder &builder, ArrayRef<Value> resultCotangents,
+                         const llvm::BitVector &active,
+                         MutableArrayRef<Value> operandCotangents) {
+  bool parametersOnly = !active.test(0);
+  auto types = llvm::to_vector(getOperands().getTypes());
+  auto grad = EiDenseGradOp::create(
+      builder, getLoc(), ArrayRef(types).drop_front(parametersOnly),
+      resultCotangents[0], getX(), getWex(), getWix(), getWei(), getAlpha(),
+      getGain(), getBias(), parametersOnly, getEpsilon());
+  llvm::copy(grad.getGradients(), operandCotangents.begin() + parametersOnly);
+}
+
+void EiDenseOp::inferResultSigns(ArrayRef<Sign>,
+                                 MutableArrayRef<Sign> resultSigns) {
+  resultSigns[0] = Sign::Any;
+}
+
+std::optional<Role> EiDenseOp::getOperandRole(unsigned index) {
+  static constexpr Role roles[] = {Role::Wex,   Role::Wix,  Role::Wei,
+                                   Role::Alpha, Role::Gain, Role::Bias};
+  for (auto [position, role] : llvm::enumerate(roles)) {
+    auto [start, length] = getODSOperandIndexAndLength(position + 1);
+    if (length == 1 && start == index)
+      return role;
+  }
+  return std::nullopt;
+}
+
+Sign EiDenseOp::getRequiredSign(unsigned index) {
+  std::optional<Role> role = getOperandRole(index);
+  bool free = role == Role::Alpha || role == Role::Bias;
+  return free ? Sign::Any : Sign::Nonneg;
+}
+
+int64_t EiDenseOp::getFanIn() {
+  return cast<RankedTensorType>(getWex().getType()).getDimSize(1);
+}
+
+int64_t EiDenseOp::getNumExcitatory() {
+  return cast<RankedTensorType>(getWex().getType()).getDimSize(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Losses
+//===----------------------------------------------------------------------===//
+
+template <typename OpTy> static LogicalResult verifyLabels(OpTy op) {
+  auto logits = cast<RankedTensorType>(op.getLogits().getType());
+  if (logits.getDimSize(1) == 0)
+    return op.emitOpError("logits must have at least one class");
+  return verifyShape(op, op.getLabels(), "labels", {logits.getDimSize(0)});
+}
+
+LogicalResult SoftmaxCrossEntropyOp::verify() {
+  if (getElementTypeOrSelf(getLoss().getType()) !=
+      getElementTypeOrSelf(getLogits().getType()))
+    return emitOpError("loss and logits must have one element type");
+  return verifyLabels(*this);
+}
+
+LogicalResult SoftmaxCrossEntropyGradOp::verify() {
+  if (getElementTypeOrSelf(getDloss().getType()) !=
+      getElementTypeOrSelf(getLogits().getType()))
+    return emitOpError("dloss and logits must have one element type");
+  return verifyLabels(*this);
+}
+
+LogicalResult CountErrorsOp::verify() { return verifyLabels(*this); }
+
+void SoftmaxCrossEntropyOp::buildVjp(OpBuilder &builder,
+                                     ArrayRef<Value> resultCotangents,
+                                     const llvm::BitVector &,
+                                     MutableArrayRef<Value> operandCotangents) {
+  operandCotangents[0] = SoftmaxCrossEntropyGradOp::create(
+      builder, getLoc(), getLogits().getType(), resultCotangents[0],
+      getLogits(), getLabels());
+}
+
+void SoftmaxCrossEntropyOp::inferResultSigns(ArrayRef<Sign>,
+                                             MutableArrayRef<Sign> signs) {
+  // -log of a probability; rounding can make it a little negative.
+  signs[0] = Sign::Any;
+}
+
+//===----------------------------------------------------------------------===//
+// TrainingOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult TrainingOp::verify() {
+  if (!getLearningRate().isFinite() || getLearningRate().isNegative())
+    return emitOpError("learning_rate must be finite and not negative");
+  return success();
+}
+
+LogicalResult TrainingOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto function = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
+      *this, getFunctionAttr());
+  if (!function)
+    return emitOpError() << "'" << getFunction() << "' is not a function";
+  unsigned numInputs = 0;
+  for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
+    numInputs += !function.getArgAttr(i, DannDialect::kRoleAttr);
+  if (numInputs != 1 || function.getNumArguments() == 0 ||
+      function.getArgAttr(0, DannDialect::kRoleAttr))
+    return emitOpError() << "'" << getFunction()
+                         << "' must take one input, then parameters (with '"
+                         << DannDialect::kRoleAttr << "')";
+  auto logits = function.getNumResults() == 1
+                    ? dyn_cast<RankedTensorType>(function.getResultTypes()[0])
+                    : RankedTensorType();
+  if (!logits || logits.getRank() != 2 ||
+      !isa<FloatType>(logits.getElementType()))
+    return emitOpError() << "'" << getFunction()
+                         << "' must return logits, a matrix of floats";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ValueAndGradOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ValueAndGradOp::verify() {
+  if (getGradients().size() != getWrt().size())
+    return emitOpError() << "has " << getGradients().size() << " gradients for "
+                         << getWrt().size() << " positions in wrt";
+  llvm::SmallDenseSet<int64_t> seen;
+  for (auto [position, gradient] : llvm::zip(getWrt(), getGradients())) {
+    if (position < 0 || position >= static_cast<int64_t>(getArgs().size()))
+      return emitOpError() << "wrt names argument " << position << " of "
+                           << getArgs().size();
+    if (!seen.insert(position).second)
+      return emitOpError() << "wrt names argument " << position << " twice";
+    if (getArgs()[position].getType() != gradient.getType())
+      return emitOpError() << "the gradient of argument " << position
+                           << " must be a " << getArgs()[position].getType()
+                           << ", but is a " << gradient.getType();
+  }
+  return success();
+}
+
+LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto function = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
+      *this, getCalleeAttr());
+  if (!function)
+    return emitOpError() << "'" << getCallee() << "' is not a function";
+  if (function.getArgumentTypes() != getArgs().getTypes())
+    return emitOpError() << "arguments do not fit '" << getCallee() << "'";
+  if (function.getResultTypes() != ArrayRef<Type>(getValue().getType()))
+    return emitOpError() << "'" << getCallee() << "' must return one "
+                         << getValue().getType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Updates
+//===----------------------------------------------------------------------===//
+
+LogicalResult CorrectInhibitionOp::verify() {
+  Role role = getRole();
+  if (role != Role::Wix && role != Role::Wei && role != Role::Alpha)
+    return emitOpError() << "role must be wix, wei or alpha, but is "
+                         << stringifyRole(role);
+  return success();
+}
+
+double CorrectInhibitionOp::getFactor() {
+  double perUnit = 1 / std::sqrt(static_cast<double>(getNumExcitatory()));
+  double perInput = 1 / static_cast<double>(getFanIn());
+  switch (getRole()) {
+  case Role::Wix:
+    return perUnit;
+  case Role::Wei:
+    return perInput;
+  default:
+    return perUnit * perInput;
+  }
+}
+
+void SgdUpdateOp::inferResultSigns(ArrayRef<Sign> operands,
+                                   MutableArrayRef<Sign> results) {
+  results[0] = addSigns(operands[0],
+                        negateSign(multiplySigns(operands[1], operands[2])));
+}
+
+LogicalResult ProjectOp::verify() {
+  if (getSign() != Sign::Nonneg && getSign() != Sign::Nonpos)
+    return emitOpError() << "sign must be nonneg or nonpos, but is "
+                         << stringifySign(getSign());
+  return success();
+}
+
+OpFoldResult ProjectOp::fold(FoldAdaptor) {
+  // Projections are idempotent.
+  auto inner = getParameter().getDefiningOp<ProjectOp>();
+  if (inner && inner.getSign() == getSign())
+    return getParameter();
+  return {};
+}
+
+void ProjectOp::inferResultSigns(ArrayRef<Sign>,
+                                 MutableArrayRef<Sign> results) {
+  results[0] = getSign();
+}
+
+//===----------------------------------------------------------------------===//
+// RandomOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RandomOp::verify() {
+  if (!cast<RankedTensorType>(getValues().getType()).hasStaticShape())
+    return emitOpError("the shape must be static");
+  if (!getScale().isFinite() || getScale().isNegative())
+    return emitOpError("scale must be finite and not negative");
+  return success();
+}
+
+void RandomOp::inferResultSigns(ArrayRef<Sign>, MutableArrayRef<Sign> results) {
+  results[0] =
+      getDistribution() == Distribution::Exponential ? Sign::Nonneg : Sign::Any;
+}

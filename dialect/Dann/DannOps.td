@@ -1,0 +1,381 @@
+//===- DannOps.td - The operations of the dann dialect --------------------===//
+
+#ifndef DANN_OPS
+#define DANN_OPS
+
+include "Dann/DannDialect.td"
+include "Dann/DannInterfaces.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Dann_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Dann_Dialect, mnemonic, traits>;
+
+def Dann_Float : AnyTypeOf<[F32, F64]>;
+def Dann_Tensor : RankedTensorOf<[Dann_Float]>;
+def Dann_Scalar : 0DTensorOf<[Dann_Float]>;
+def Dann_Vector : 1DTensorOf<[Dann_Float]>;
+def Dann_Matrix : 2DTensorOf<[Dann_Float]>;
+def Dann_Labels : 1DTensorOf<[I64]>;
+def Dann_Count : 0DTensorOf<[I64]>;
+
+//===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+def Dann_EiDenseOp : Dann_Op<"ei_dense", [
+    Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<Dann_DifferentiableOpInterface, ["buildVjp"]>,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>,
+    DeclareOpInterfaceMethods<Dann_EILayerOpInterface>]> {
+  let summary = "fully connected layer of excitatory and inhibitory units";
+  let description = [{
+    Excitatory units receive the input `x[B, d]` directly and through linear
+    interneurons:
+
+        ze = x . wex^T                          [B, ne]
+        zi = x . wix^T                          [B, ni]
+
+    Inhibition is subtractive without `alpha`,
+
+        z = ze - zi . wei^T + bias              [B, ne]
+
+    and divisive (shunting) as well with it:
+
+        z = gain * (ze - zi . wei^T) / (zi . (wei * exp(alpha))^T + epsilon) + bias
+
+    with `alpha[ni]` along the columns of `wei`, `gain[ne]` and `bias[ne]` along
+    the units. Without `gain` or `bias` their term is absent. Dale's law demands
+    that x, wex, wix, wei and gain are nonnegative, which `--dann-check-dale`
+    proves. (Cornford et al., ICLR 2021, section 2.)
+
+    Constraints:
+    1. x is [B, d], wex [ne, d], wix [ni, d], wei [ne, ni], alpha [ni],
+       gain [ne], bias [ne], the result [B, ne].
+    2. All of them have one element type.
+    3. d, ne and ni are static and at least 1.
+    4. gain needs alpha.
+    5. epsilon is finite and not negative.
+
+    Example:
+
+    ```mlir
+    %z = dann.ei_dense %x excitatory(%wex) inhibitory(%wix, %wei)
+           divisive(%alpha) gain(%g) bias(%b)
+         : (tensor<?x784xf32>, tensor<500x784xf32>, tensor<50x784xf32>,
+            tensor<500x50xf32>, tensor<50xf32>, tensor<500xf32>,
+            tensor<500xf32>) -> tensor<?x500xf32>
+    ```
+  }];
+  let arguments = (ins Dann_Matrix:$x, Dann_Matrix:$wex, Dann_Matrix:$wix,
+                       Dann_Matrix:$wei, Optional<Dann_Vector>:$alpha,
+                       Optional<Dann_Vector>:$gain, Optional<Dann_Vector>:$bias,
+                       DefaultValuedAttr<F64Attr, "1e-8">:$epsilon);
+  let results = (outs Dann_Matrix:$z);
+  let assemblyFormat = [{
+    $x `excitatory` `(` $wex `)` `inhibitory` `(` $wix `,` $wei `)`
+    (`divisive` `(` $alpha^ `)`)? (`gain` `(` $gain^ `)`)?
+    (`bias` `(` $bias^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dann_EiDenseGradOp : Dann_Op<"ei_dense_grad", [
+    Pure, AttrSizedOperandSegments]> {
+  let summary = "gradients of `dann.ei_dense`";
+  let description = [{
+    The VJP of `dann.ei_dense` for the cotangent `dz[B, ne]` of its result, as
+    fused maths. With u = ze - zi . wei^T and c the divisor,
+
+        du  = dz * gain / c,    dc = -du * u / c
+        dzi = dc . (wei * exp(alpha)) - du . wei
+        [dwex; dwix] = [du | dzi]^T . x,    dx = [du | dzi] . [wex; wix]
+        dwei   = -du^T . zi + (dc^T . zi) * exp(alpha)
+        dalpha = exp(alpha) * sum over ne of (dc^T . zi) * wei
+        dgain  = sum over B of dz * u / c,    dbias = sum over B of dz
+
+    The results are the gradients of the operands of `dann.ei_dense` in their
+    order; absent operands have none. `parameters_only` leaves out that of x.
+
+    The operation computes ze, zi and c again. It is lowered through the same
+    code as `dann.ei_dense`, so that CSE merges the two: a compiled step
+    computes them once.
+
+    Example:
+
+    ```mlir
+    %dwex, %dwix, %dwei = dann.ei_dense_grad %dz, %x excitatory(%wex)
+        inhibitory(%wix, %wei) parameters_only
+      : (tensor<?x4xf32>, tensor<?x8xf32>, tensor<4x8xf32>, tensor<2x8xf32>,
+         tensor<4x2xf32>)
+      -> (tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>)
+    ```
+  }];
+  let arguments = (ins Dann_Matrix:$dz, Dann_Matrix:$x, Dann_Matrix:$wex,
+                       Dann_Matrix:$wix, Dann_Matrix:$wei,
+                       Optional<Dann_Vector>:$alpha,
+                       Optional<Dann_Vector>:$gain, Optional<Dann_Vector>:$bias,
+                       UnitAttr:$parameters_only,
+                       DefaultValuedAttr<F64Attr, "1e-8">:$epsilon);
+  let results = (outs Variadic<Dann_Tensor>:$gradients);
+  let assemblyFormat = [{
+    $dz `,` $x `excitatory` `(` $wex `)` `inhibitory` `(` $wix `,` $wei `)`
+    (`divisive` `(` $alpha^ `)`)? (`gain` `(` $gain^ `)`)?
+    (`bias` `(` $bias^ `)`)? (`parameters_only` $parameters_only^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Losses
+//===----------------------------------------------------------------------===//
+
+def Dann_SoftmaxCrossEntropyOp : Dann_Op<"softmax_cross_entropy", [
+    Pure,
+    DeclareOpInterfaceMethods<Dann_DifferentiableOpInterface, ["buildVjp"]>,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>]> {
+  let summary = "mean softmax cross-entropy";
+  let description = [{
+    The mean over the batch of `log(sum_c exp(logits[b, c])) - logits[b, labels[b]]`,
+    computed with the largest logit of each row subtracted first. A label
+    outside of [0, C) reads nothing out of bounds: its logit counts as 0.
+
+    Constraints: logits is [B, C], labels [B].
+
+    Example:
+
+    ```mlir
+    %loss = dann.softmax_cross_entropy %logits, %labels
+          : tensor<?x10xf32>, tensor<?xi64> -> tensor<f32>
+    ```
+  }];
+  let arguments = (ins Dann_Matrix:$logits, Dann_Labels:$labels);
+  let results = (outs Dann_Scalar:$loss);
+  let assemblyFormat = [{
+    $logits `,` $labels attr-dict `:` type($logits) `,` type($labels) `->` type($loss)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dann_SoftmaxCrossEntropyGradOp : Dann_Op<"softmax_cross_entropy_grad", [
+    Pure, AllTypesMatch<["logits", "dlogits"]>]> {
+  let summary = "gradient of `dann.softmax_cross_entropy`";
+  let description = [{
+    `dloss * (softmax(logits[b])[c] - (labels[b] == c)) / B`.
+
+    Example:
+
+    ```mlir
+    %dlogits = dann.softmax_cross_entropy_grad %dloss, %logits, %labels
+             : tensor<f32>, tensor<?x10xf32>, tensor<?xi64>
+    ```
+  }];
+  let arguments = (ins Dann_Scalar:$dloss, Dann_Matrix:$logits,
+                       Dann_Labels:$labels);
+  let results = (outs Dann_Matrix:$dlogits);
+  let assemblyFormat = [{
+    $dloss `,` $logits `,` $labels attr-dict `:` type($dloss) `,` type($logits)
+    `,` type($labels)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dann_CountErrorsOp : Dann_Op<"count_errors", [Pure]> {
+  let summary = "how many rows have their largest logit elsewhere than the label";
+  let description = [{
+    Counts the rows whose prediction differs from the label. The prediction is
+    the first of the largest logits; a row with a NaN is an error.
+
+    Example:
+
+    ```mlir
+    %errors = dann.count_errors %logits, %labels
+            : tensor<?x10xf32>, tensor<?xi64> -> tensor<i64>
+    ```
+  }];
+  let arguments = (ins Dann_Matrix:$logits, Dann_Labels:$labels);
+  let results = (outs Dann_Count:$errors);
+  let assemblyFormat = [{
+    $logits `,` $labels attr-dict `:` type($logits) `,` type($labels) `->` type($errors)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+def Dann_TrainingOp : Dann_Op<"training", [
+    Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "how a network is trained";
+  let description = [{
+    Says which function is trained, on which loss, by which optimizer. The
+    function takes one input and the parameters (arguments with `dann.role`)
+    and returns the logits. `--dann-expand-training` replaces this operation by
+    the functions `@loss_and_gradients`, `@train_step` and `@evaluate`.
+
+    `correct_inhibition` corrects the gradients of inhibitory parameters,
+    `project` projects each parameter with a sign contract back on it after the
+    update. Batch size, epochs and learning rate are defaults of the compiled
+    program: they are inputs at run time.
+
+    Example:
+
+    ```mlir
+    dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+      correct_inhibition project
+      {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.1107 : f64}
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$function,
+                       Dann_LossAttr:$loss, Dann_OptimizerAttr:$optimizer,
+                       UnitAttr:$correct_inhibition, UnitAttr:$project,
+                       ConfinedAttr<I64Attr, [IntPositive]>:$batch_size,
+                       ConfinedAttr<I64Attr, [IntPositive]>:$epochs,
+                       F64Attr:$learning_rate);
+  let assemblyFormat = [{
+    $sym_name `of` $function `loss` $loss
+    `optimizer` $optimizer
+    (`correct_inhibition` $correct_inhibition^)? (`project` $project^)? attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Dann_ValueAndGradOp : Dann_Op<"value_and_grad", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a function and its gradients";
+  let description = [{
+    Calls `callee`, which returns one floating-point scalar (a 0-d tensor), and
+    returns that and its gradients with respect to the arguments at the
+    positions `wrt`, in their order. `--dann-autodiff` replaces the operation by
+    the function's body and its reverse sweep.
+
+    Example:
+
+    ```mlir
+    %loss, %dw = dann.value_and_grad @loss(%x, %y, %w) wrt [2]
+               : (tensor<?x8xf32>, tensor<?xi64>, tensor<4x8xf32>)
+               -> (tensor<f32>, tensor<4x8xf32>)
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyRankedTensor>:$args,
+                       DenseI64ArrayAttr:$wrt);
+  let results = (outs Dann_Scalar:$value, Variadic<Dann_Tensor>:$gradients);
+  let assemblyFormat = [{
+    $callee `(` $args `)` `wrt` $wrt attr-dict `:` functional-type($args, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dann_CorrectInhibitionOp : Dann_Op<"correct_inhibition", [
+    Pure, SameOperandsAndResultType]> {
+  let summary = "Fisher-based correction of the gradient of an inhibitory parameter";
+  let description = [{
+    Scales a gradient so that one step changes the network's output by as much
+    as a step of an excitatory weight would: by 1/sqrt(ne) for `wix`, 1/d for
+    `wei` and 1/(sqrt(ne) d) for `alpha`, for fan-in d and ne excitatory units.
+    (The authors' released code; `docs/model.md` derives the factors.)
+
+    Constraints: the role is wix, wei or alpha.
+
+    Example:
+
+    ```mlir
+    %c = dann.correct_inhibition wix %g fan_in 784 excitatory 500 : tensor<50x784xf32>
+    ```
+  }];
+  let arguments = (ins Dann_RoleAttr:$role, Dann_Tensor:$gradient,
+                       ConfinedAttr<I64Attr, [IntPositive]>:$fan_in,
+                       ConfinedAttr<I64Attr, [IntPositive]>:$num_excitatory);
+  let results = (outs Dann_Tensor:$corrected);
+  let assemblyFormat = [{
+    $role $gradient `fan_in` $fan_in
+    `excitatory` $num_excitatory attr-dict `:` type($gradient)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The factor by which the gradient is multiplied.
+    double getFactor();
+  }];
+}
+
+def Dann_SgdUpdateOp : Dann_Op<"sgd_update", [
+    Pure, AllTypesMatch<["parameter", "gradient", "updated"]>,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>]> {
+  let summary = "one step of stochastic gradient descent";
+  let description = [{
+    `parameter - learning_rate * gradient`.
+
+    Example:
+
+    ```mlir
+    %w1 = dann.sgd_update %w, %dw, %lr : tensor<4x8xf32>, tensor<f32>
+    ```
+  }];
+  let arguments = (ins Dann_Tensor:$parameter, Dann_Tensor:$gradient,
+                       Dann_Scalar:$learning_rate);
+  let results = (outs Dann_Tensor:$updated);
+  let assemblyFormat = [{
+    $parameter `,` $gradient `,` $learning_rate attr-dict `:` type($parameter)
+    `,` type($learning_rate)
+  }];
+}
+
+def Dann_ProjectOp : Dann_Op<"project", [
+    Pure, SameOperandsAndResultType,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>]> {
+  let summary = "projection on a sign constraint";
+  let description = [{
+    The nearest point that obeys the constraint: max(0, w) for `nonneg`,
+    min(0, w) for `nonpos`. NaN stays NaN.
+
+    Example:
+
+    ```mlir
+    %p = dann.project nonneg %w : tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Dann_SignAttr:$sign, Dann_Tensor:$parameter);
+  let results = (outs Dann_Tensor:$projected);
+  let assemblyFormat = "$sign $parameter attr-dict `:` type($parameter)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Dann_RandomOp : Dann_Op<"random", [
+    Pure, DeclareOpInterfaceMethods<Dann_InferSignOpInterface>]> {
+  let summary = "independent random numbers from a counter-based generator";
+  let description = [{
+    Entry i of the flattened result is drawn from Philox4x32-10 (Salmon et al.,
+    SC 2011) with the 64-bit seed as key and the 64-bit numbers i and stream as
+    counter, low words first, so it depends on nothing but seed, stream and i. The words v0..v3 give
+    u = ((v0 << 32 | v1) >> 11) 2^-53 + 2^-54 and likewise u' from v2, v3, from
+    which `exponential` returns -scale log(u) and `normal`
+    scale sqrt(-2 log(u)) cos(2 pi u'), computed in f64.
+
+    Constraints: the shape is static; scale is finite and not negative.
+
+    Example:
+
+    ```mlir
+    %w = dann.random exponential scale 0.025 stream 3 seed %seed
+       : tensor<i64> -> tensor<500x784xf32>
+    ```
+  }];
+  let arguments = (ins Dann_DistributionAttr:$distribution, F64Attr:$scale,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$stream,
+                       Dann_Count:$seed);
+  let results = (outs Dann_Tensor:$values);
+  let assemblyFormat = [{
+    $distribution `scale` $scale
+    `stream` $stream `seed` $seed attr-dict `:`
+    type($seed) `->` type($values)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // DANN_OPS

@@ -1,0 +1,166 @@
+//===- Autodiff.cpp - Reverse-mode differentiation ------------------------===//
+
+#include "Utils/LinalgBuilder.h"
+#include "passes/Backpropagation.h"
+#include "passes/Passes.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir::dann {
+#define GEN_PASS_DEF_AUTODIFF
+#include "passes/Passes.h.inc"
+} // namespace mlir::dann
+
+using namespace mlir;
+using namespace mlir::dann;
+
+static bool isFloat(Value value) {
+  return isa<FloatType>(getElementTypeOrSelf(value.getType()));
+}
+
+namespace {
+/// Which values of a block depend on `wrt` and are depended on by `value`: only
+/// through these do cotangents flow.
+class Activity {
+public:
+  Activity(Block &block, ValueRange wrt, Value value) {
+    DenseSet<Value> varied(wrt.begin(), wrt.end());
+    for (Operation &op : block)
+      if (llvm::any_of(op.getOperands(),
+                       [&](Value v) { return varied.contains(v); }))
+        for (Value result : op.getResults())
+          if (isFloat(result))
+            varied.insert(result);
+    DenseSet<Value> useful = {value};
+    for (Operation &op : llvm::reverse(block))
+      if (llvm::any_of(op.getResults(),
+                       [&](Value v) { return useful.contains(v); }))
+        useful.insert(op.operand_begin(), op.operand_end());
+    for (Value v : useful)
+      if (varied.contains(v))
+        active.insert(v);
+  }
+
+  bool isActive(Value value) const { return active.contains(value); }
+  bool isActive(Operation &op) const {
+    return llvm::any_of(op.getResults(), [&](Value v) { return isActive(v); });
+  }
+
+private:
+  DenseSet<Value> active;
+};
+} // namespace
+
+SmallVector<Operation *>
+mlir::dann::findNonDifferentiable(Block &block, ValueRange wrt, Value value) {
+  Activity activity(block, wrt, value);
+  SmallVector<Operation *> found;
+  for (Operation &op : block) {
+    if (!activity.isActive(op))
+      continue;
+    auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
+    if (!differentiable || !differentiable.isDifferentiable())
+      found.push_back(&op);
+  }
+  return found;
+}
+
+SmallVector<Value> mlir::dann::backpropagate(OpBuilder &builder, Block &block,
+                                             const IRMapping &mapping,
+                                             ValueRange wrt, Value value,
+                                             Value cotangent) {
+  Activity activity(block, wrt, value);
+  DenseMap<Value, Value> cotangents;
+  cotangents[value] = cotangent;
+  for (Operation &op : llvm::reverse(block)) {
+    SmallVector<Value> ofResults;
+    for (Value result : op.getResults())
+      ofResults.push_back(activity.isActive(result) ? cotangents.lookup(result)
+                                                    : Value());
+    if (!llvm::any_of(ofResults, [](Value v) { return v != nullptr; }))
+      continue;
+    llvm::BitVector activeOperands(op.getNumOperands());
+    for (auto [i, operand] : llvm::enumerate(op.getOperands()))
+      activeOperands[i] = activity.isActive(operand);
+    SmallVector<Value> ofOperands(op.getNumOperands());
+    cast<DifferentiableOpInterface>(mapping.lookup(&op))
+        .buildVjp(builder, ofResults, activeOperands, ofOperands);
+    for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
+      if (!activeOperands[i] || !ofOperands[i])
+        continue;
+      Value &sum = cotangents[operand];
+      sum =
+          sum ? arith::AddFOp::create(builder, op.getLoc(), sum, ofOperands[i])
+              : ofOperands[i];
+    }
+  }
+  return llvm::map_to_vector(wrt,
+                             [&](Value v) { return cotangents.lookup(v); });
+}
+
+namespace {
+
+struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
+  void runOnOperation() override {
+    SymbolTableCollection symbols;
+    SmallVector<ValueAndGradOp> requests;
+    getOperation().walk([&](ValueAndGradOp op) { requests.push_back(op); });
+    bool ok = true;
+    for (ValueAndGradOp request : requests)
+      ok &= succeeded(expand(request, symbols));
+    if (!ok)
+      signalPassFailure();
+  }
+
+  LogicalResult expand(ValueAndGradOp op, SymbolTableCollection &symbols) {
+    auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
+        op, op.getCalleeAttr());
+    if (!callee.getFunctionBody().hasOneBlock())
+      return op.emitError() << "cannot differentiate '" << op.getCallee()
+                            << "': its body must be one block";
+    Block &body = callee.getFunctionBody().front();
+    Operation *terminator = body.getTerminator();
+    Value value = terminator->getOperand(0);
+    SmallVector<Value> wrt;
+    for (int64_t position : op.getWrt())
+      wrt.push_back(body.getArgument(position));
+
+    SmallVector<Operation *> obstacles =
+        findNonDifferentiable(body, wrt, value);
+    if (!obstacles.empty()) {
+      InFlightDiagnostic diagnostic =
+          op.emitError() << "cannot differentiate '" << op.getCallee()
+                         << "': " << obstacles.size()
+                         << " operations have no derivative";
+      for (Operation *obstacle : obstacles)
+        diagnostic.attachNote(obstacle->getLoc())
+            << "'" << obstacle->getName() << "' has no derivative";
+      return failure();
+    }
+
+    OpBuilder builder(op);
+    IRMapping mapping;
+    mapping.map(body.getArguments(), op.getArgs());
+    for (Operation &inner : body.without_terminator())
+      builder.clone(inner, mapping);
+    LinalgBuilder linalg(builder, op.getLoc());
+    Value one = linalg.fill({}, getElementTypeOrSelf(value.getType()), 1);
+    SmallVector<Value> results = {mapping.lookupOrDefault(value)};
+    llvm::append_range(results,
+                       backpropagate(builder, body, mapping, wrt, value, one));
+    for (auto [i, gradient] : llvm::enumerate(results))
+      if (!gradient)
+        gradient = linalg.zerosLike(mapping.lookup(wrt[i - 1]));
+    op.replaceAllUsesWith(results);
+    op.erase();
+    return success();
+  }
+};
+
+} // namespace

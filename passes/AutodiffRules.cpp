@@ -1,0 +1,275 @@
+//===- AutodiffRules.cpp - Derivatives of upstream operations -------------===//
+//
+// Scalar rules for arith and math, and one rule for all linalg operations: it
+// differentiates the scalar body with the same scalar rules and swaps the roles
+// of input and output maps.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Utils/LinalgBuilder.h"
+#include "passes/Backpropagation.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Scalars
+//===----------------------------------------------------------------------===//
+
+/// A rule as a function: (builder, operation, cotangent of its result, index of
+/// an operand) -> the cotangent of that operand, null for zero.
+using ScalarRule = Value (*)(ImplicitLocOpBuilder &, Operation *, Value,
+                             unsigned);
+
+Value constant(ImplicitLocOpBuilder &b, Type type, double value) {
+  return arith::ConstantOp::create(b, b.getFloatAttr(type, value));
+}
+
+template <typename OpTy, ScalarRule rule>
+struct ScalarModel
+    : DifferentiableOpInterface::ExternalModel<ScalarModel<OpTy, rule>, OpTy> {
+  // On tensors these operations are linalg's business.
+  bool isDifferentiable(Operation *op) const {
+    return isa<FloatType>(op->getResult(0).getType());
+  }
+  void buildVjp(Operation *op, OpBuilder &builder, ArrayRef<Value> cotangents,
+                const llvm::BitVector &active,
+                MutableArrayRef<Value> operandCotangents) const {
+    ImplicitLocOpBuilder b(op->getLoc(), builder);
+    for (unsigned i : active.set_bits())
+      operandCotangents[i] = rule(b, op, cotangents[0], i);
+  }
+};
+
+Value addRule(ImplicitLocOpBuilder &, Operation *, Value dy, unsigned) {
+  return dy;
+}
+Value subRule(ImplicitLocOpBuilder &b, Operation *, Value dy, unsigned i) {
+  return i == 0 ? dy : arith::NegFOp::create(b, dy).getResult();
+}
+Value negRule(ImplicitLocOpBuilder &b, Operation *, Value dy, unsigned) {
+  return arith::NegFOp::create(b, dy);
+}
+Value mulRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned i) {
+  return arith::MulFOp::create(b, dy, op->getOperand(1 - i));
+}
+Value divRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned i) {
+  Value share = arith::DivFOp::create(b, dy, op->getOperand(1));
+  if (i == 0)
+    return share;
+  Value product = arith::MulFOp::create(b, share, op->getResult(0));
+  return arith::NegFOp::create(b, product);
+}
+/// For max(a, b) and min(a, b): the cotangent goes to `a` where a beats b
+/// strictly, else to `b`.
+template <arith::CmpFPredicate beats>
+Value extremumRule(ImplicitLocOpBuilder &b, Operation *op, Value dy,
+                   unsigned i) {
+  Value first =
+      arith::CmpFOp::create(b, beats, op->getOperand(0), op->getOperand(1));
+  Value zero = constant(b, dy.getType(), 0);
+  return arith::SelectOp::create(b, first, i == 0 ? dy : zero,
+                                 i == 0 ? zero : dy);
+}
+Value selectRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned i) {
+  Value zero = constant(b, dy.getType(), 0);
+  return arith::SelectOp::create(b, op->getOperand(0), i == 1 ? dy : zero,
+                                 i == 1 ? zero : dy);
+}
+Value extendRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  return arith::TruncFOp::create(b, op->getOperand(0).getType(), dy);
+}
+Value truncateRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  return arith::ExtFOp::create(b, op->getOperand(0).getType(), dy);
+}
+Value expRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  return arith::MulFOp::create(b, dy, op->getResult(0));
+}
+Value logRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  return arith::DivFOp::create(b, dy, op->getOperand(0));
+}
+Value sqrtRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value half = arith::MulFOp::create(b, dy, constant(b, dy.getType(), 0.5));
+  return arith::DivFOp::create(b, half, op->getResult(0));
+}
+Value tanhRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value square = arith::MulFOp::create(b, op->getResult(0), op->getResult(0));
+  Value slope = arith::SubFOp::create(b, constant(b, dy.getType(), 1), square);
+  return arith::MulFOp::create(b, dy, slope);
+}
+/// dy * sign(x), 0 at 0.
+Value absRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value x = op->getOperand(0), zero = constant(b, dy.getType(), 0);
+  Value positive = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, zero);
+  Value negative = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, zero);
+  Value negated = arith::NegFOp::create(b, dy);
+  Value otherwise = arith::SelectOp::create(b, negative, negated, zero);
+  return arith::SelectOp::create(b, positive, dy, otherwise);
+}
+
+//===----------------------------------------------------------------------===//
+// Linalg
+//===----------------------------------------------------------------------===//
+
+/// Whether the block argument of the init enters the result as `init + f(...)`
+/// and nowhere else.
+bool isSum(linalg::LinalgOp op) {
+  Block *body = op.getBlock();
+  BlockArgument accumulator = body->getArguments().back();
+  auto sum =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  return sum && accumulator.hasOneUse() &&
+         llvm::is_contained(sum->getOperands(), Value(accumulator));
+}
+
+/// The VJP of y[out(i)] (+)= f(a1[in1(i)], a2[in2(i)], ..., init). For the
+/// input a with map `in`:
+///
+///   da[in(i)] = sum over the loops absent from `in` of df/da(...) * dy[out(i)]
+template <typename OpTy>
+struct LinalgModel
+    : DifferentiableOpInterface::ExternalModel<LinalgModel<OpTy>, OpTy> {
+  bool isDifferentiable(Operation *operation) const {
+    auto op = cast<linalg::LinalgOp>(operation);
+    if (!op.hasPureTensorSemantics() || operation->getNumResults() != 1)
+      return false;
+    for (AffineMap map : op.getIndexingMapsArray())
+      if (!map.isProjectedPermutation())
+        return false;
+    if (op.getNumReductionLoops() > 0 && !isSum(op))
+      return false;
+    Block *body = op.getBlock();
+    SmallVector<Value> wrt;
+    for (Value argument : body->getArguments())
+      if (isa<FloatType>(argument.getType()))
+        wrt.push_back(argument);
+    return findNonDifferentiable(*body, wrt,
+                                 body->getTerminator()->getOperand(0))
+        .empty();
+  }
+
+  void buildVjp(Operation *operation, OpBuilder &builder,
+                ArrayRef<Value> cotangents, const llvm::BitVector &active,
+                MutableArrayRef<Value> operandCotangents) const {
+    auto op = cast<linalg::LinalgOp>(operation);
+    unsigned init = operation->getNumOperands() - 1;
+    for (unsigned i : active.set_bits()) {
+      if (i == init && op.getNumReductionLoops() > 0)
+        operandCotangents[i] = cotangents[0];
+      else if (op.getBlock()->getArgument(i).use_empty())
+        operandCotangents[i] = Value();
+      else
+        operandCotangents[i] = buildForOperand(op, builder, cotangents[0], i);
+    }
+  }
+
+private:
+  /// The reverse operation for one operand.
+  static Value buildForOperand(linalg::LinalgOp op, OpBuilder &builder,
+                               Value dy, unsigned operand) {
+    Block *body = op.getBlock();
+    unsigned init = op->getNumOperands() - 1;
+    // A body that reads the init needs it as an input here.
+    bool readsInit = !body->getArgument(init).use_empty();
+    SmallVector<Value> tensors(op->getOperands().drop_back(readsInit ? 0 : 1));
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    AffineMap outMap = maps.back(), operandMap = maps[operand];
+    if (!readsInit)
+      maps.pop_back();
+    tensors.push_back(dy);
+    maps.push_back(outMap);
+    maps.push_back(operandMap);
+    SmallVector<utils::IteratorType> iterators(op.getNumLoops(),
+                                               utils::IteratorType::reduction);
+    for (unsigned i = 0, e = operandMap.getNumResults(); i < e; ++i)
+      iterators[operandMap.getDimPosition(i)] = utils::IteratorType::parallel;
+    bool reduces = operandMap.getNumResults() < op.getNumLoops();
+
+    LinalgBuilder linalg(builder, op.getLoc());
+    Value primal = op->getOperand(operand);
+    Type elementType = getElementTypeOrSelf(primal.getType());
+    bool isScalarOperand = !isa<RankedTensorType>(primal.getType());
+    SmallVector<OpFoldResult> sizes;
+    if (!isScalarOperand)
+      sizes = linalg.sizes(primal);
+    Value result = reduces ? linalg.fill(sizes, elementType, 0)
+                           : linalg.empty(sizes, elementType);
+    auto gradient = linalg::GenericOp::create(
+        builder, op.getLoc(), result.getType(), tensors, result, maps,
+        iterators, [&](OpBuilder &b, Location loc, ValueRange arguments) {
+          IRMapping mapping;
+          for (auto [inner, outer] : llvm::zip(body->getArguments(), arguments))
+            mapping.map(inner, outer);
+          for (Operation &inner : body->without_terminator())
+            b.clone(inner, mapping);
+          Value value = body->getTerminator()->getOperand(0);
+          Value cotangent = arguments.drop_back().back();
+          Value term = backpropagate(b, *body, mapping,
+                                     ValueRange(body->getArgument(operand)),
+                                     value, cotangent)[0];
+          if (!term)
+            term = arith::ConstantOp::create(b, loc,
+                                             b.getFloatAttr(elementType, 0));
+          if (reduces)
+            term = arith::AddFOp::create(b, loc, arguments.back(), term);
+          linalg::YieldOp::create(b, loc, term);
+        });
+    if (isScalarOperand)
+      return tensor::ExtractOp::create(builder, op.getLoc(),
+                                       gradient.getResult(0));
+    return gradient.getResult(0);
+  }
+};
+
+template <typename... OpTys> void attachLinalg(MLIRContext *context) {
+  (OpTys::template attachInterface<LinalgModel<OpTys>>(*context), ...);
+}
+
+template <typename OpTy, ScalarRule rule> void attachScalar(MLIRContext *c) {
+  OpTy::template attachInterface<ScalarModel<OpTy, rule>>(*c);
+}
+
+} // namespace
+
+void mlir::dann::registerDifferentiableOpInterfaceExternalModels(
+    DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *c, arith::ArithDialect *) {
+    constexpr auto greater = arith::CmpFPredicate::OGT;
+    constexpr auto less = arith::CmpFPredicate::OLT;
+    attachScalar<arith::AddFOp, addRule>(c);
+    attachScalar<arith::SubFOp, subRule>(c);
+    attachScalar<arith::NegFOp, negRule>(c);
+    attachScalar<arith::MulFOp, mulRule>(c);
+    attachScalar<arith::DivFOp, divRule>(c);
+    attachScalar<arith::MaximumFOp, extremumRule<greater>>(c);
+    attachScalar<arith::MaxNumFOp, extremumRule<greater>>(c);
+    attachScalar<arith::MinimumFOp, extremumRule<less>>(c);
+    attachScalar<arith::MinNumFOp, extremumRule<less>>(c);
+    attachScalar<arith::SelectOp, selectRule>(c);
+    attachScalar<arith::ExtFOp, extendRule>(c);
+    attachScalar<arith::TruncFOp, truncateRule>(c);
+  });
+  registry.addExtension(+[](MLIRContext *c, math::MathDialect *) {
+    attachScalar<math::ExpOp, expRule>(c);
+    attachScalar<math::LogOp, logRule>(c);
+    attachScalar<math::SqrtOp, sqrtRule>(c);
+    attachScalar<math::TanhOp, tanhRule>(c);
+    attachScalar<math::AbsFOp, absRule>(c);
+  });
+  registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
+    attachLinalg<linalg::GenericOp, linalg::ContractOp, linalg::ElementwiseOp,
+                 linalg::MatmulOp, linalg::BatchMatmulOp, linalg::MatvecOp,
+                 linalg::VecmatOp, linalg::DotOp, linalg::FillOp, linalg::MapOp,
+                 linalg::ReduceOp, linalg::TransposeOp, linalg::BroadcastOp,
+                 linalg::CopyOp>(c);
+  });
+}

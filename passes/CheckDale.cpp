@@ -1,0 +1,108 @@
+//===- CheckDale.cpp - Prove that the program keeps Dale's law ------------===//
+
+#include "passes/Passes.h"
+#include "passes/SignAnalysis.h"
+
+#include "mlir/Analysis/DataFlow/ConstantPropagationAnalysis.h"
+#include "mlir/Analysis/DataFlow/DeadCodeAnalysis.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir::dann {
+#define GEN_PASS_DEF_CHECKDALE
+#include "passes/Passes.h.inc"
+} // namespace mlir::dann
+
+using namespace mlir;
+using namespace mlir::dann;
+
+namespace {
+
+struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
+  void runOnOperation() override {
+    DataFlowSolver solver;
+    solver.load<dataflow::DeadCodeAnalysis>();
+    solver.load<dataflow::SparseConstantPropagation>();
+    solver.load<SignAnalysis>();
+    if (failed(solver.initializeAndRun(getOperation())))
+      return signalPassFailure();
+
+    bool keeps = true;
+    getOperation().walk([&](EILayerOpInterface layer) {
+      keeps &= checkOperands(layer, solver);
+    });
+    getOperation().walk([&](FunctionOpInterface function) {
+      keeps &= checkResults(function, solver);
+    });
+    if (!keeps)
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+
+  /// The sign of a value; that of values never computed is Zero, which keeps
+  /// every contract.
+  static Sign signOf(Value value, DataFlowSolver &solver) {
+    const auto *lattice = solver.lookupState<SignLattice>(value);
+    return lattice ? lattice->getValue().sign.value_or(Sign::Zero) : Sign::Any;
+  }
+
+  bool checkOperands(EILayerOpInterface layer, DataFlowSolver &solver) {
+    bool keeps = true;
+    for (OpOperand &operand : layer->getOpOperands()) {
+      unsigned index = operand.getOperandNumber();
+      Sign required = layer.getRequiredSign(index);
+      Sign actual = signOf(operand.get(), solver);
+      if (isSubsetOf(actual, required))
+        continue;
+      keeps = false;
+      std::optional<Role> role = layer.getOperandRole(index);
+      InFlightDiagnostic diagnostic =
+          layer->emitOpError()
+          << "breaks Dale's law: its "
+          << (role ? stringifyRole(*role) : StringRef("input")) << " must be "
+          << stringifySign(required) << ", but may be "
+          << stringifySign(actual);
+      if (Operation *origin = operand.get().getDefiningOp())
+        diagnostic.attachNote(origin->getLoc())
+            << "it is the result of '" << origin->getName() << "'";
+      else
+        diagnostic.attachNote(operand.get().getLoc())
+            << "it is an argument without a contract that says so";
+    }
+    return keeps;
+  }
+
+  bool checkResults(FunctionOpInterface function, DataFlowSolver &solver) {
+    bool keeps = true;
+    for (Block &block : function.getFunctionBody()) {
+      Operation *terminator = block.getTerminator();
+      if (!terminator->hasTrait<OpTrait::ReturnLike>())
+        continue;
+      for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
+        auto contract =
+            function.getResultAttrOfType<SignAttr>(i, DannDialect::kSignAttr);
+        if (!contract)
+          continue;
+        Sign actual = signOf(value, solver);
+        if (isSubsetOf(actual, contract.getValue()))
+          continue;
+        keeps = false;
+        Operation *offender = value.getDefiningOp();
+        auto name =
+            function.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr);
+        InFlightDiagnostic diagnostic =
+            (offender ? offender : terminator)->emitOpError()
+            << "breaks Dale's law: result ";
+        if (name)
+          diagnostic << name;
+        else
+          diagnostic << "#" << i;
+        diagnostic << " of '" << function.getName() << "' must be "
+                   << stringifySign(contract.getValue()) << ", but may be "
+                   << stringifySign(actual);
+      }
+    }
+    return keeps;
+  }
+};
+
+} // namespace

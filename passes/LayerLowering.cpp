@@ -1,0 +1,192 @@
+//===- LayerLowering.cpp - E/I layers as products and elementwise maths ---===//
+
+#include "passes/LayerLowering.h"
+
+#include "Dann/Dann.h"
+#include "Utils/LinalgBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+namespace {
+
+// Loops of elementwise maths: B x units.
+using Loops = SmallVector<unsigned, 2>;
+const Loops kMatrix = {0, 1};
+const Loops kRow = {1}; // one value per column
+
+/// What the layer and its gradient both need. Shapes: ze, inhibition, divisor
+/// [B, ne]; zi [B, ni]; strength = exp(alpha) [ni]; wd = wei * strength.
+struct Intermediates {
+  Value ze, zi, inhibition;
+  Value strength, wd, divisor; // null without alpha
+};
+
+template <typename OpTy>
+Intermediates buildIntermediates(LinalgBuilder &b, OpTy op) {
+  Intermediates v;
+  v.ze = b.product(op.getX(), false, op.getWex(), true);
+  v.zi = b.product(op.getX(), false, op.getWix(), true);
+  v.inhibition = b.product(v.zi, false, op.getWei(), true);
+  if (!op.getAlpha())
+    return v;
+  v.strength = b.elementwise({{op.getAlpha(), {0}}}, op.getAlpha(),
+                             [](ImplicitLocOpBuilder &b, ValueRange args) {
+                               return math::ExpOp::create(b, args[0]);
+                             });
+  v.wd =
+      b.elementwise({{op.getWei(), kMatrix}, {v.strength, kRow}}, op.getWei(),
+                    [](ImplicitLocOpBuilder &b, ValueRange args) {
+                      return arith::MulFOp::create(b, args[0], args[1]);
+                    });
+  Value sum = b.product(v.zi, false, v.wd, true);
+  Value epsilon = b.constant(getElementTypeOrSelf(sum.getType()),
+                             op.getEpsilon().convertToDouble());
+  v.divisor = b.elementwise({{sum, kMatrix}}, sum,
+                            [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                              return arith::AddFOp::create(b, args[0], epsilon);
+                            });
+  return v;
+}
+
+struct LowerEiDense : OpRewritePattern<EiDenseOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(EiDenseOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Intermediates v = buildIntermediates(b, op);
+    SmallVector<LinalgBuilder::Indexed> inputs = {{v.ze, kMatrix},
+                                                  {v.inhibition, kMatrix}};
+    if (v.divisor)
+      inputs.push_back({v.divisor, kMatrix});
+    if (op.getGain())
+      inputs.push_back({op.getGain(), kRow});
+    if (op.getBias())
+      inputs.push_back({op.getBias(), kRow});
+    rewriter.replaceOp(
+        op, b.elementwise(inputs, v.ze,
+                          [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                            auto arg = args.begin();
+                            Value ze = *arg++;
+                            Value z = arith::SubFOp::create(b, ze, *arg++);
+                            if (v.divisor)
+                              z = arith::DivFOp::create(b, z, *arg++);
+                            if (op.getGain())
+                              z = arith::MulFOp::create(b, z, *arg++);
+                            if (op.getBias())
+                              z = arith::AddFOp::create(b, z, *arg++);
+                            return z;
+                          }));
+    return success();
+  }
+};
+
+struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(EiDenseGradOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Intermediates v = buildIntermediates(b, op);
+    Value dz = op.getDz(), zi = v.zi;
+    auto multiply = [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+      return arith::MulFOp::create(b, args[0], args[1]);
+    };
+
+    // The cotangent of u = ze - inhibition, and r = u / divisor.
+    Value du = dz, r, dgain;
+    if (v.divisor) {
+      SmallVector<LinalgBuilder::Indexed> inputs = {{dz, kMatrix},
+                                                    {v.divisor, kMatrix}};
+      if (op.getGain())
+        inputs.push_back({op.getGain(), kRow});
+      du = b.elementwise(inputs, dz,
+                         [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                           Value scaled = args[0];
+                           if (op.getGain())
+                             scaled = arith::MulFOp::create(b, scaled, args[2]);
+                           return arith::DivFOp::create(b, scaled, args[1]);
+                         });
+      r = b.elementwise(
+          {{v.ze, kMatrix}, {v.inhibition, kMatrix}, {v.divisor, kMatrix}}, dz,
+          [](ImplicitLocOpBuilder &b, ValueRange args) {
+            Value u = arith::SubFOp::create(b, args[0], args[1]);
+            return arith::DivFOp::create(b, u, args[2]);
+          });
+    }
+    if (op.getGain())
+      dgain = b.generic(
+          2, {{dz, kMatrix}, {r, kMatrix}}, {b.zerosLike(op.getGain()), kRow},
+          [](ImplicitLocOpBuilder &b, ValueRange args) {
+            Value term = arith::MulFOp::create(b, args[0], args[1]);
+            return arith::AddFOp::create(b, args[2], term);
+          });
+
+    // Inhibition acts with a minus in both its parts, so the products below
+    // are built for the negated cotangents; the signs change in cheap maths.
+    Value negatedDzi = b.product(du, false, op.getWei(), false);
+    Value productI = b.product(du, true, zi, false);
+    Value dwei, dalpha;
+    if (v.divisor) {
+      // The negated cotangent of the divisor.
+      Value s = b.elementwise({{du, kMatrix}, {r, kMatrix}}, dz, multiply);
+      negatedDzi = b.product(s, false, v.wd, false, negatedDzi);
+      Value productD = b.product(s, true, zi, false);
+      dwei = b.elementwise(
+          {{productI, kMatrix}, {productD, kMatrix}, {v.strength, kRow}},
+          op.getWei(), [](ImplicitLocOpBuilder &b, ValueRange args) {
+            Value divisive = arith::MulFOp::create(b, args[1], args[2]);
+            Value sum = arith::AddFOp::create(b, args[0], divisive);
+            return arith::NegFOp::create(b, sum);
+          });
+      dalpha = b.generic(2, {{productD, kMatrix}, {v.wd, kMatrix}},
+                         {b.zerosLike(op.getAlpha()), kRow},
+                         [](ImplicitLocOpBuilder &b, ValueRange args) {
+                           Value term =
+                               arith::MulFOp::create(b, args[0], args[1]);
+                           return arith::SubFOp::create(b, args[2], term);
+                         });
+    } else {
+      dwei = b.elementwise({{productI, kMatrix}}, op.getWei(),
+                           [](ImplicitLocOpBuilder &b, ValueRange args) {
+                             return arith::NegFOp::create(b, args[0]);
+                           });
+    }
+    Value dzi = b.elementwise({{negatedDzi, kMatrix}}, negatedDzi,
+                              [](ImplicitLocOpBuilder &b, ValueRange args) {
+                                return arith::NegFOp::create(b, args[0]);
+                              });
+
+    SmallVector<Value> gradients;
+    if (!op.getParametersOnly()) {
+      Value dx = b.product(du, false, op.getWex(), false);
+      gradients.push_back(b.product(dzi, false, op.getWix(), false, dx));
+    }
+    gradients.push_back(b.product(du, true, op.getX(), false));
+    gradients.push_back(b.product(dzi, true, op.getX(), false));
+    gradients.push_back(dwei);
+    if (dalpha)
+      gradients.push_back(dalpha);
+    if (dgain)
+      gradients.push_back(dgain);
+    if (op.getBias())
+      gradients.push_back(
+          b.generic(2, {{dz, kMatrix}}, {b.zerosLike(op.getBias()), kRow},
+                    [](ImplicitLocOpBuilder &b, ValueRange args) {
+                      return arith::AddFOp::create(b, args[1], args[0]);
+                    }));
+    rewriter.replaceOp(op, gradients);
+    return success();
+  }
+};
+
+} // namespace
+
+void mlir::dann::populateLayerLoweringPatterns(RewritePatternSet &patterns) {
+  patterns.add<LowerEiDense, LowerEiDenseGrad>(patterns.getContext());
+}

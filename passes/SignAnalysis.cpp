@@ -1,0 +1,165 @@
+//===- SignAnalysis.cpp - Which signs values can have ---------------------===//
+
+#include "passes/SignAnalysis.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+
+static Sign signOf(const APFloat &value) {
+  if (value.isNaN())
+    return Sign::Any;
+  if (value.isZero())
+    return Sign::Zero;
+  return value.isNegative() ? Sign::Nonpos : Sign::Nonneg;
+}
+
+static Sign signOfConstant(Attribute value) {
+  if (auto scalar = dyn_cast<FloatAttr>(value))
+    return signOf(scalar.getValue());
+  auto elements = dyn_cast<DenseFPElementsAttr>(value);
+  if (!elements)
+    return Sign::Any;
+  if (elements.isSplat())
+    return signOf(elements.getSplatValue<APFloat>());
+  Sign sign = Sign::Zero;
+  for (const APFloat &element : elements.getValues<APFloat>())
+    sign = joinSigns(sign, signOf(element));
+  return sign;
+}
+
+/// Of max(a, b) if `bound` is nonneg, of min(a, b) if it is nonpos.
+static Sign signOfExtremum(Sign a, Sign b, Sign bound) {
+  if (isSubsetOf(a, bound) || isSubsetOf(b, bound)) {
+    // One side is on the good side of zero already; if the other one cannot
+    // leave zero there, the result is zero.
+    Sign other = negateSign(bound);
+    if ((a == Sign::Zero && isSubsetOf(b, other)) ||
+        (b == Sign::Zero && isSubsetOf(a, other)))
+      return Sign::Zero;
+    return bound;
+  }
+  return joinSigns(a, b);
+}
+
+static Sign inferSign(Operation *op, ArrayRef<Sign> in);
+
+/// Evaluates the body of a linalg operation on signs, until the accumulated
+/// values no longer change.
+static Sign inferLinalgSign(linalg::LinalgOp op, ArrayRef<Sign> operands) {
+  Block *body = op.getBlock();
+  SmallVector<Sign> arguments(operands);
+  while (true) {
+    DenseMap<Value, Sign> signs;
+    for (auto [argument, sign] : llvm::zip(body->getArguments(), arguments))
+      signs[argument] = sign;
+    auto lookup = [&](Value value) {
+      auto found = signs.find(value);
+      if (found != signs.end())
+        return found->second;
+      Attribute constant;
+      if (matchPattern(value, m_Constant(&constant)))
+        return signOfConstant(constant);
+      return Sign::Any;
+    };
+    for (Operation &inner : body->without_terminator()) {
+      SmallVector<Sign> innerOperands =
+          llvm::map_to_vector(inner.getOperands(), lookup);
+      if (inner.getNumResults() == 1)
+        signs[inner.getResult(0)] = inferSign(&inner, innerOperands);
+    }
+    Sign yielded = lookup(body->getTerminator()->getOperand(0));
+    if (op.getNumReductionLoops() == 0)
+      return yielded;
+    // Each round of a reduction starts from the last one's result, the first
+    // one from the init, which is also the result of an empty loop.
+    Sign accumulated = joinSigns(arguments.back(), yielded);
+    if (accumulated == arguments.back())
+      return accumulated;
+    arguments.back() = accumulated;
+  }
+}
+
+/// The sign of the one result of `op`, Any if nothing is known of it.
+static Sign inferSign(Operation *op, ArrayRef<Sign> in) {
+  if (auto infer = dyn_cast<InferSignOpInterface>(op)) {
+    Sign result = Sign::Any;
+    infer.inferResultSigns(in, result);
+    return result;
+  }
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    return inferLinalgSign(linalgOp, in);
+  return llvm::TypeSwitch<Operation *, Sign>(op)
+      .Case([&](arith::ConstantOp constant) {
+        return signOfConstant(constant.getValue());
+      })
+      .Case([&](arith::AddFOp) { return addSigns(in[0], in[1]); })
+      .Case([&](arith::SubFOp) { return addSigns(in[0], negateSign(in[1])); })
+      .Case([&](arith::NegFOp) { return negateSign(in[0]); })
+      .Case([&](arith::MulFOp product) {
+        bool isSquare = product.getLhs() == product.getRhs();
+        return isSquare ? Sign::Nonneg : multiplySigns(in[0], in[1]);
+      })
+      .Case([&](arith::DivFOp) { return multiplySigns(in[0], in[1]); })
+      .Case<arith::MaximumFOp, arith::MaxNumFOp>(
+          [&](auto) { return signOfExtremum(in[0], in[1], Sign::Nonneg); })
+      .Case<arith::MinimumFOp, arith::MinNumFOp>(
+          [&](auto) { return signOfExtremum(in[0], in[1], Sign::Nonpos); })
+      .Case([&](arith::SelectOp) { return joinSigns(in[1], in[2]); })
+      .Case<arith::ExtFOp, arith::TruncFOp, math::TanhOp, tensor::CastOp,
+            tensor::ExtractOp, tensor::ExtractSliceOp, tensor::CollapseShapeOp,
+            tensor::ExpandShapeOp, tensor::ReshapeOp>(
+          [&](auto) { return in[0]; })
+      .Case<math::ExpOp, math::AbsFOp, math::SqrtOp, arith::UIToFPOp>(
+          [&](auto) { return Sign::Nonneg; })
+      .Case([&](tensor::InsertSliceOp) { return joinSigns(in[0], in[1]); })
+      .Default(Sign::Any);
+}
+
+LogicalResult
+SignAnalysis::visitOperation(Operation *op,
+                             ArrayRef<const SignLattice *> operands,
+                             ArrayRef<SignLattice *> results) {
+  SmallVector<Sign> in;
+  for (const SignLattice *operand : operands) {
+    // Wait for operands that are not known yet.
+    if (!operand->getValue().sign)
+      return success();
+    in.push_back(*operand->getValue().sign);
+  }
+  bool known = results.size() == 1;
+  for (SignLattice *result : results)
+    propagateIfChanged(result,
+                       result->join({known ? inferSign(op, in) : Sign::Any}));
+  return success();
+}
+
+void SignAnalysis::setToEntryState(SignLattice *lattice) {
+  Sign sign = Sign::Any;
+  auto argument = dyn_cast<BlockArgument>(lattice->getAnchor());
+  auto function =
+      argument
+          ? dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp())
+          : FunctionOpInterface();
+  if (function && argument.getOwner()->isEntryBlock()) {
+    unsigned index = argument.getArgNumber();
+    if (auto contract = function.getArgAttrOfType<SignAttr>(
+            index, DannDialect::kSignAttr)) {
+      sign = contract.getValue();
+    } else if (auto range = function.getArgAttrOfType<DenseF64ArrayAttr>(
+                   index, DannDialect::kRangeAttr)) {
+      if (range[0] >= 0)
+        sign = range[1] == 0 ? Sign::Zero : Sign::Nonneg;
+      else if (range[1] <= 0)
+        sign = Sign::Nonpos;
+    }
+  }
+  propagateIfChanged(lattice, lattice->join({sign}));
+}

@@ -1,0 +1,25 @@
+# How lit runs the tests of the compiler. Run one by hand with
+#   lit-22 -v build/tests --filter NAME
+import os
+
+import lit.formats
+
+config.name = "dann"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".txtpb", ".test"]
+config.excludes = ["Inputs"]
+config.test_source_root = os.path.join(config.dann_source, "tests")
+config.test_exec_root = os.path.join(config.dann_build, "tests")
+config.environment["PATH"] = os.pathsep.join(
+    [
+        os.path.join(config.dann_build, "bin"),
+        config.llvm_tools,
+        config.environment["PATH"],
+    ]
+)
+# Debian's Python, which has the NumPy that its packages install.
+config.substitutions.append(("%python", "/usr/bin/python3"))
+config.substitutions.append(("%examples", os.path.join(config.dann_source, "examples")))
+config.substitutions.append(("%data", "/usr/share/datasets/fashion-mnist"))
+# Unset CHECK variables between CHECK-LABELs.
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope"

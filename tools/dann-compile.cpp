@@ -1,0 +1,105 @@
+//===- dann-compile.cpp - The compiler driver -----------------------------===//
+
+#include "compiler/Compiler.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/WithColor.h"
+
+namespace cl = llvm::cl;
+using namespace mlir::dann;
+
+static cl::OptionCategory category("dann-compile options");
+
+static cl::opt<std::string> inputPath(cl::Positional, cl::Required,
+                                      cl::desc("<model.txtpb>"),
+                                      cl::cat(category));
+static cl::opt<std::string>
+    outputPath("o",
+               cl::desc("Output file (default: the input's name without "
+                        "its extension, or standard output for text)"),
+               cl::value_desc("file"), cl::cat(category));
+static cl::opt<Emit> emitKind(
+    "emit", cl::desc("Where to stop (default: executable)"),
+    cl::init(Emit::Executable),
+    cl::values(clEnumValN(Emit::Mlir, "mlir",
+                          "the imported model, for dann-opt"),
+               clEnumValN(Emit::Llvm, "llvm", "optimised LLVM IR"),
+               clEnumValN(Emit::Object, "object", "an object file"),
+               clEnumValN(Emit::Shared, "shared",
+                          "a shared object, for Program::load"),
+               clEnumValN(Emit::Executable, "executable", "a program")),
+    cl::cat(category));
+static cl::opt<Backend> backend(
+    "backend", cl::desc("What computes products (default: onednn)"),
+    cl::init(Backend::OneDnn),
+    cl::values(clEnumValN(Backend::OneDnn, "onednn", "the oneDNN library"),
+               clEnumValN(Backend::Generated, "generated", "generated code")),
+    cl::cat(category));
+static cl::opt<ElementType> elementType(
+    "element-type", cl::desc("Type of all numbers (default: f32)"),
+    cl::init(ElementType::F32),
+    cl::values(clEnumValN(ElementType::F32, "f32", "single precision"),
+               clEnumValN(ElementType::F64, "f64",
+                          "double precision (generated backend only)")),
+    cl::cat(category));
+static cl::opt<std::string>
+    targetCpu("target-cpu",
+              cl::desc("CPU to generate code for (default: this machine's)"),
+              cl::value_desc("name"), cl::init("native"), cl::cat(category));
+
+/// `models/net.txtpb` -> `net`, with an extension for what is emitted.
+static std::string getDefaultOutputPath() {
+  llvm::StringRef stem = llvm::sys::path::stem(inputPath);
+  switch (emitKind) {
+  case Emit::Mlir:
+  case Emit::Llvm:
+    return "-";
+  case Emit::Object:
+    return (stem + ".o").str();
+  case Emit::Shared:
+    return (stem + ".so").str();
+  case Emit::Executable:
+    return stem.str();
+  }
+  return stem.str();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "compiles a model file to a program that trains and runs it\n");
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer =
+      mlir::openInputFile(inputPath, &message);
+  if (!buffer) {
+    llvm::WithColor::error(llvm::errs(), "dann-compile") << message << "\n";
+    return 1;
+  }
+  CompileOptions options;
+  options.backend = backend;
+  options.elementType = elementType;
+  options.emit = emitKind;
+  options.targetCpu = targetCpu;
+  options.outputPath = outputPath.empty() ? getDefaultOutputPath() : outputPath;
+  bool isText = emitKind == Emit::Mlir || emitKind == Emit::Llvm;
+  if (options.outputPath == "-" && !isText) {
+    llvm::WithColor::error(llvm::errs(), "dann-compile")
+        << "only text can go to standard output: give a file with -o\n";
+    return 1;
+  }
+
+  std::unique_ptr<mlir::MLIRContext> context = createContext();
+  std::string text = buffer->getBuffer().str();
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  mlir::SourceMgrDiagnosticHandler diagnostics(sources, context.get());
+  return failed(compile(text, inputPath, options, *context));
+}
