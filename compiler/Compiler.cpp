@@ -13,7 +13,9 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+
+#include <utility>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -23,7 +25,10 @@ std::unique_ptr<MLIRContext> mlir::dann::createContext() {
   DialectRegistry registry;
   registerDialects(registry);
   registerAllToLLVMIRTranslations(registry);
-  return std::make_unique<MLIRContext>(registry);
+  auto context = std::make_unique<MLIRContext>(registry);
+  // Users of a model file did not write the operation that is at fault.
+  context->printOpOnDiagnostic(false);
+  return context;
 }
 
 static LogicalResult run(const Pipeline &pipeline, ModuleOp module) {
@@ -42,15 +47,19 @@ class PendingFile {
 public:
   PendingFile(StringRef path, Location loc) : path(path), loc(loc) {}
   ~PendingFile() {
+    if (descriptor >= 0)
+      llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
     if (!temporary.empty())
       llvm::sys::fs::remove(temporary);
   }
 
   LogicalResult create(unsigned mode) {
-    // A directory would be found out only when the work is done.
-    if (llvm::sys::fs::is_directory(path))
+    // Renaming would fail for a directory, and replace a device.
+    llvm::sys::fs::file_status status;
+    if (!llvm::sys::fs::status(path, status) &&
+        !llvm::sys::fs::is_regular_file(status))
       return emitError(loc)
-             << "cannot write '" << path << "': it is a directory";
+             << "cannot write '" << path << "': it is not a regular file";
     if (std::error_code error = llvm::sys::fs::createUniqueFile(
             path + ".%%%%%%.tmp", descriptor, temporary, llvm::sys::fs::OF_None,
             mode))
@@ -62,7 +71,8 @@ public:
   /// Whether all of it could be written.
   LogicalResult
   write(llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> writer) {
-    llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+    llvm::raw_fd_ostream os(std::exchange(descriptor, -1),
+                            /*shouldClose=*/true);
     if (failed(writer(os)))
       return failure();
     os.flush();
@@ -125,8 +135,8 @@ static LogicalResult emitProgram(llvm::Module &code,
   std::string libraries = options.libraryDirectory.empty()
                               ? getDefaultLibraryDirectory()
                               : options.libraryDirectory;
-  if (failed(object.create(0666)) || failed(object.write(writer)) ||
-      failed(program.create(0777)) ||
+  if (failed(program.create(0777)) || failed(object.create(0666)) ||
+      failed(object.write(writer)) ||
       failed(mlir::dann::link(object.getTemporaryPath(),
                               program.getTemporaryPath(),
                               options.emit == Emit::Shared, libraries, loc)))
@@ -138,7 +148,8 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                                   const CompileOptions &options,
                                   MLIRContext &context) {
   Builder builder(&context);
-  Location loc = FileLineColLoc::get(&context, fileName, 1, 1);
+  // For what is wrong with the options or the output, not with the model.
+  Location loc = builder.getUnknownLoc();
   if (options.backend == Backend::OneDnn &&
       options.elementType == ElementType::F64)
     return emitError(loc) << "oneDNN has no f64 kernels: f64 needs the "

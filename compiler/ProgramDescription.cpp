@@ -100,13 +100,15 @@ proto::Program mlir::dann::describeProgram(ModuleOp module) {
     describeEntryPoint(function, *program.add_entry_points());
     if (function.getName() == "forward")
       describeNetwork(function, program);
-    if (auto defaults = function->getAttrOfType<DictionaryAttr>(
-            DannDialect::kDefaultsAttr)) {
+    if (auto settings = function->getAttrOfType<DictionaryAttr>(
+            DannDialect::kSettingsAttr)) {
       proto::Defaults &target = *program.mutable_defaults();
-      target.set_batch_size(defaults.getAs<IntegerAttr>("batch_size").getInt());
-      target.set_epochs(defaults.getAs<IntegerAttr>("epochs").getInt());
+      target.set_batch_size(settings.getAs<IntegerAttr>("batch_size").getInt());
+      target.set_epochs(settings.getAs<IntegerAttr>("epochs").getInt());
       target.set_learning_rate(
-          defaults.getAs<FloatAttr>("learning_rate").getValueAsDouble());
+          settings.getAs<FloatAttr>("learning_rate").getValueAsDouble());
+      program.set_loss(settings.getAs<StringAttr>("loss").str());
+      program.set_optimizer(settings.getAs<StringAttr>("optimizer").str());
     }
   }
   return program;

@@ -77,23 +77,35 @@ std::optional<ModelFile> ModelFile::parse(StringRef text, StringRef fileName,
 
 Location ModelFile::locate(const TextFormat::ParseInfoTree *tree,
                            const google::protobuf::Message &message,
-                           StringRef field, int index) const {
-  TextFormat::ParseLocation at;
-  if (const auto *descriptor =
-          message.GetDescriptor()->FindFieldByName(field.str());
-      tree && descriptor)
-    at = tree->GetLocation(descriptor, index);
-  return FileLineColLoc::get(context, fileName, std::max(at.line, 0) + 1,
-                             std::max(at.column, 0) + 1);
+                           StringRef field, int index,
+                           Location otherwise) const {
+  const auto *descriptor =
+      message.GetDescriptor()->FindFieldByName(field.str());
+  // The tree answers for entries that exist only; a singular field that is not
+  // given has the line -1.
+  if (!tree ||
+      (descriptor->is_repeated() &&
+       index >= message.GetReflection()->FieldSize(message, descriptor)))
+    return otherwise;
+  TextFormat::ParseLocation at =
+      tree->GetLocation(descriptor, descriptor->is_repeated() ? index : -1);
+  if (at.line < 0)
+    return otherwise;
+  return FileLineColLoc::get(context, fileName, at.line + 1, at.column + 1);
+}
+
+Location ModelFile::locate(StringRef field, int index) const {
+  return locate(locations.get(), model, field, index,
+                FileLineColLoc::get(context, fileName, 1, 1));
 }
 
 Location ModelFile::getLayerLocation(int index) const {
-  return locate(locations.get(), model, "layer", index);
+  return locate("layer", index);
 }
 
-Location ModelFile::getOptimizerLocation() const {
-  return locate(locations.get(), model, "optimizer");
-}
+Location ModelFile::getInputLocation() const { return locate("input"); }
+
+Location ModelFile::getOptimizerLocation() const { return locate("optimizer"); }
 
 /// Names become part of file names, symbols and tensor names.
 static bool isName(StringRef name) {
@@ -106,8 +118,7 @@ bool ModelFile::check() {
   bool ok = true;
   auto error = [&](StringRef field) {
     ok = false;
-    return std::move(emitError(locate(locations.get(), model, field))
-                     << field << ": ");
+    return std::move(emitError(locate(field)) << field << ": ");
   };
 
   if (!isName(model.name()))
@@ -151,10 +162,9 @@ bool ModelFile::check() {
       model.GetDescriptor()->FindFieldByName("defaults"), -1);
   auto defaultsError = [&](StringRef field) {
     ok = false;
-    return std::move(emitError(tree
-                                   ? locate(tree, defaults, field)
-                                   : locate(locations.get(), model, "defaults"))
-                     << "defaults." << field << ": ");
+    return std::move(
+        emitError(locate(tree, defaults, field, 0, locate("defaults")))
+        << "defaults." << field << ": ");
   };
   if (!defaults.has_batch_size())
     defaults.set_batch_size(32);
@@ -169,10 +179,9 @@ bool ModelFile::check() {
   if (!defaults.has_learning_rate())
     defaultsError("learning_rate") << "must be given";
   else if (!std::isfinite(defaults.learning_rate()) ||
-           defaults.learning_rate() < 0)
-    defaultsError("learning_rate")
-        << "must be a number and not negative, but is "
-        << std::to_string(defaults.learning_rate());
+           defaults.learning_rate() <= 0)
+    defaultsError("learning_rate") << "must be a positive number, but is "
+                                   << std::to_string(defaults.learning_rate());
   return ok;
 }
 
@@ -181,11 +190,11 @@ bool ModelFile::checkInput() {
   const auto *tree = locations->GetTreeForNested(
       model.GetDescriptor()->FindFieldByName("input"), -1);
   bool ok = true;
-  auto error = [&](StringRef field, int index = -1) {
+  auto error = [&](StringRef field, int index = 0) {
     ok = false;
-    return std::move(emitError(tree ? locate(tree, input, field, index)
-                                    : locate(locations.get(), model, "input"))
-                     << "input." << field << ": ");
+    return std::move(
+        emitError(locate(tree, input, field, index, locate("input")))
+        << "input." << field << ": ");
   };
   if (input.shape_size() == 0)
     error("shape") << "must be given, e.g. shape: 784";
@@ -218,8 +227,9 @@ bool ModelFile::checkLayer(int index) {
   bool ok = true;
   auto layerError = [&](StringRef field) {
     ok = false;
-    return std::move(emitError(locate(layerTree, layer, field))
-                     << "layer[" << index << "]." << field << ": ");
+    return std::move(
+        emitError(locate(layerTree, layer, field, 0, getLayerLocation(index)))
+        << "layer[" << index << "]." << field << ": ");
   };
   if (!isName(layer.name()))
     layerError("name") << "must be letters, digits, '_', '-' and '.', but is \""
@@ -239,11 +249,9 @@ bool ModelFile::checkLayer(int index) {
       layer.GetDescriptor()->FindFieldByName(kind.str()), -1);
   auto error = [&](StringRef field) {
     ok = false;
-    // A field that is not given has no place but its layer's.
-    Location place = locate(tree, body, field);
-    const auto *descriptor = body.GetDescriptor()->FindFieldByName(field.str());
-    if (!body.GetReflection()->HasField(body, descriptor))
-      place = locate(layerTree, layer, kind);
+    Location place =
+        locate(tree, body, field, 0,
+               locate(layerTree, layer, kind, 0, getLayerLocation(index)));
     return std::move(emitError(place) << "layer[" << index << "]." << kind
                                       << "." << field << ": ");
   };

@@ -32,7 +32,8 @@ public:
   const ::dann::model::Model &getModel() const { return model; }
   /// Where layer `index` stands in the file.
   Location getLayerLocation(int index) const;
-  /// Where the optimizer stands in the file.
+  /// Where the input and the optimizer stand in the file.
+  Location getInputLocation() const;
   Location getOptimizerLocation() const;
 
 private:
@@ -42,9 +43,13 @@ private:
   bool check();
   bool checkInput();
   bool checkLayer(int index);
+  /// Where a field of `message`, the entry `index` of a repeated one, stands,
+  /// or `otherwise` if it is not given.
   Location locate(const google::protobuf::TextFormat::ParseInfoTree *tree,
                   const google::protobuf::Message &message, StringRef field,
-                  int index = -1) const;
+                  int index, Location otherwise) const;
+  /// The same for a field of the model; the start of the file if not given.
+  Location locate(StringRef field, int index = 0) const;
 
   std::string fileName;
   MLIRContext *context;

@@ -162,8 +162,8 @@ private:
     Location loc = file.getLayerLocation(index);
     LinalgBuilder b(builder, loc);
 
-    // Inputs of hidden layers are taken for relu(N(0, 1)) scaled to E[x^2] = 1,
-    // so that Var[x] = (2 pi - 1) / (2 pi); docs/model.md derives the scales.
+    // The authors' scales: inputs of hidden layers are taken to have
+    // E[x^2] = 1 and E[x]^2 = 1 / (2 pi). docs/model.md derives them.
     const double twoPi = 2 * std::numbers::pi;
     auto inputs = static_cast<double>(d);
     double sigma = index == 0 ? std::sqrt(1 / (2 * inputs))
@@ -249,6 +249,7 @@ private:
                             Attribute value) {
       forward.setArgAttr(argument, name, value);
     };
+    block->getArgument(0).setLoc(file.getInputLocation());
     setAttribute(0, DannDialect::kNameAttr, builder.getStringAttr("x"));
     setAttribute(0, DannDialect::kRangeAttr,
                  builder.getDenseF64ArrayAttr(

@@ -8,9 +8,12 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::dann {
 #define GEN_PASS_DEF_AUTODIFF
@@ -24,6 +27,14 @@ static bool isFloat(Value value) {
   return isa<FloatType>(getElementTypeOrSelf(value.getType()));
 }
 
+/// What an operation reads: its operands, and what its regions capture.
+static llvm::SetVector<Value> getInputs(Operation &op) {
+  llvm::SetVector<Value> inputs;
+  getUsedValuesDefinedAbove(op.getRegions(), inputs);
+  inputs.insert(op.operand_begin(), op.operand_end());
+  return inputs;
+}
+
 namespace {
 /// Which values of a block depend on `wrt` and are depended on by `value`: only
 /// through these do cotangents flow.
@@ -32,7 +43,7 @@ public:
   Activity(Block &block, ValueRange wrt, Value value) {
     DenseSet<Value> varied(wrt.begin(), wrt.end());
     for (Operation &op : block)
-      if (llvm::any_of(op.getOperands(),
+      if (llvm::any_of(getInputs(op),
                        [&](Value v) { return varied.contains(v); }))
         for (Value result : op.getResults())
           if (isFloat(result))
@@ -41,7 +52,7 @@ public:
     for (Operation &op : llvm::reverse(block))
       if (llvm::any_of(op.getResults(),
                        [&](Value v) { return useful.contains(v); }))
-        useful.insert(op.operand_begin(), op.operand_end());
+        useful.insert_range(getInputs(op));
     for (Value v : useful)
       if (varied.contains(v))
         active.insert(v);
@@ -65,7 +76,11 @@ mlir::dann::findNonDifferentiable(Block &block, ValueRange wrt, Value value) {
     if (!activity.isActive(op))
       continue;
     auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
-    if (!differentiable || !differentiable.isDifferentiable())
+    // Rules know operands alone: nothing would flow back to captured values.
+    bool captures = llvm::any_of(getInputs(op), [&](Value v) {
+      return activity.isActive(v) && !llvm::is_contained(op.getOperands(), v);
+    });
+    if (captures || !differentiable || !differentiable.isDifferentiable())
       found.push_back(&op);
   }
   return found;
@@ -115,12 +130,24 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
     for (ValueAndGradOp request : requests)
       ok &= succeeded(expand(request, symbols));
     if (!ok)
+      return signalPassFailure();
+    // The reverse of a body reads only some of what the body reads.
+    RewritePatternSet patterns(&getContext());
+    linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 
   LogicalResult expand(ValueAndGradOp op, SymbolTableCollection &symbols) {
     auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
         op, op.getCalleeAttr());
+    if (callee->isAncestor(op))
+      return op.emitError() << "cannot differentiate '" << op.getCallee()
+                            << "' inside of itself";
+    if (callee->walk([](ValueAndGradOp) { return WalkResult::interrupt(); })
+            .wasInterrupted())
+      return op.emitError() << "cannot differentiate '" << op.getCallee()
+                            << "': it takes a gradient itself";
     if (!callee.getFunctionBody().hasOneBlock())
       return op.emitError() << "cannot differentiate '" << op.getCallee()
                             << "': its body must be one block";
@@ -137,7 +164,9 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
       InFlightDiagnostic diagnostic =
           op.emitError() << "cannot differentiate '" << op.getCallee()
                          << "': " << obstacles.size()
-                         << " operations have no derivative";
+                         << (obstacles.size() == 1 ? " operation has"
+                                                   : " operations have")
+                         << " no derivative";
       for (Operation *obstacle : obstacles)
         diagnostic.attachNote(obstacle->getLoc())
             << "'" << obstacle->getName() << "' has no derivative";

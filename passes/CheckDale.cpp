@@ -5,6 +5,7 @@
 
 #include "mlir/Analysis/DataFlow/ConstantPropagationAnalysis.h"
 #include "mlir/Analysis/DataFlow/DeadCodeAnalysis.h"
+#include "mlir/Interfaces/CallInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::dann {
@@ -27,8 +28,13 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
       return signalPassFailure();
 
     bool keeps = true;
+    reported.clear();
     getOperation().walk([&](EILayerOpInterface layer) {
       keeps &= checkOperands(layer, solver);
+    });
+    SymbolTableCollection symbols;
+    getOperation().walk([&](CallOpInterface call) {
+      keeps &= checkArguments(call, symbols, solver);
     });
     getOperation().walk([&](FunctionOpInterface function) {
       keeps &= checkResults(function, solver);
@@ -45,6 +51,8 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
     return lattice ? lattice->getValue().sign.value_or(Sign::Zero) : Sign::Any;
   }
 
+  DenseSet<std::pair<Attribute, unsigned>> reported;
+
   bool checkOperands(EILayerOpInterface layer, DataFlowSolver &solver) {
     bool keeps = true;
     for (OpOperand &operand : layer->getOpOperands()) {
@@ -54,6 +62,13 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
       if (isSubsetOf(actual, required))
         continue;
       keeps = false;
+      // All entry points hold the same layer: say it once. Inlining has wrapped
+      // its place in the file.
+      LocationAttr place = layer->getLoc()->findInstanceOf<FileLineColLoc>();
+      if (!place)
+        place = layer.getLoc();
+      if (!reported.insert({place, index}).second)
+        continue;
       std::optional<Role> role = layer.getOperandRole(index);
       InFlightDiagnostic diagnostic =
           layer->emitOpError()
@@ -67,6 +82,38 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
       else
         diagnostic.attachNote(operand.get().getLoc())
             << "it is an argument without a contract that says so";
+    }
+    return keeps;
+  }
+
+  /// A contract that the body of a public function relies on binds its callers.
+  /// Private functions are analysed with what they are called with.
+  bool checkArguments(CallOpInterface call, SymbolTableCollection &symbols,
+                      DataFlowSolver &solver) {
+    auto callee = dyn_cast_or_null<FunctionOpInterface>(
+        call.resolveCallableInTable(&symbols));
+    if (!callee || callee.isPrivate())
+      return true;
+    bool keeps = true;
+    for (auto [i, value] : llvm::enumerate(call.getArgOperands())) {
+      auto contract =
+          callee.getArgAttrOfType<SignAttr>(i, DannDialect::kSignAttr);
+      if (!contract)
+        continue;
+      Sign actual = signOf(value, solver);
+      if (isSubsetOf(actual, contract.getValue()))
+        continue;
+      keeps = false;
+      InFlightDiagnostic diagnostic = call->emitOpError()
+                                      << "breaks Dale's law: argument ";
+      if (auto name =
+              callee.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr))
+        diagnostic << name;
+      else
+        diagnostic << "#" << i;
+      diagnostic << " of '" << callee.getName() << "' must be "
+                 << stringifySign(contract.getValue()) << ", but may be "
+                 << stringifySign(actual);
     }
     return keeps;
   }

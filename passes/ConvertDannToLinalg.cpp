@@ -7,6 +7,7 @@
 #include "Dann/Dann.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -158,13 +159,22 @@ struct LowerCountErrors : OpRewritePattern<CountErrorsOp> {
           return arith::AndIOp::create(b, args[3], holds);
         });
     Value zero = b.constant(i64, 0), one = b.constant(i64, 1);
+    Value classes = arith::IndexCastOp::create(
+        rewriter, op.getLoc(), i64,
+        getValueOrCreateConstantIndexOp(rewriter, op.getLoc(),
+                                        b.size(op.getLogits(), 1)));
     rewriter.replaceOp(
-        op, b.generic(1, {{right, kRows}}, {b.fill({}, i64, 0), kScalar},
-                      [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                        Value term =
-                            arith::SelectOp::create(b, args[0], zero, one);
-                        return arith::AddIOp::create(b, args[1], term);
-                      }));
+        op,
+        b.generic(1, {{right, kRows}, {op.getLabels(), kRows}},
+                  {b.fill({}, i64, 0), kScalar},
+                  [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                    // As unsigned numbers, negative labels are large.
+                    Value isClass = arith::CmpIOp::create(
+                        b, arith::CmpIPredicate::ult, args[1], classes);
+                    Value isRight = arith::AndIOp::create(b, args[0], isClass);
+                    Value term = arith::SelectOp::create(b, isRight, zero, one);
+                    return arith::AddIOp::create(b, args[2], term);
+                  }));
     return success();
   }
 };

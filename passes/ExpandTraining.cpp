@@ -185,13 +185,7 @@ private:
         start("train_step",
               slots({input, y, {scalar, named("learning_rate"), loc()}}),
               results, /*isPublic=*/true);
-    function->setAttr(
-        DannDialect::kDefaultsAttr,
-        builder.getDictionaryAttr(
-            {builder.getNamedAttr("batch_size", training.getBatchSizeAttr()),
-             builder.getNamedAttr("epochs", training.getEpochsAttr()),
-             builder.getNamedAttr("learning_rate",
-                                  training.getLearningRateAttr())}));
+    function->setAttr(DannDialect::kSettingsAttr, describeTraining());
 
     auto arguments = function.getArguments();
     SmallVector<Value> operands = {arguments[0], arguments[1]};
@@ -229,12 +223,33 @@ private:
     return success();
   }
 
+  /// What is known of the training when `dann.training` is gone.
+  DictionaryAttr describeTraining() {
+    std::string optimizer = stringifyOptimizer(training.getOptimizer()).str();
+    if (training.getCorrectInhibition())
+      optimizer += ", corrected";
+    if (training.getProject())
+      optimizer += ", projected";
+    return builder.getDictionaryAttr(
+        {builder.getNamedAttr("batch_size", training.getBatchSizeAttr()),
+         builder.getNamedAttr("epochs", training.getEpochsAttr()),
+         builder.getNamedAttr("learning_rate", training.getLearningRateAttr()),
+         builder.getNamedAttr(
+             "loss", builder.getStringAttr(stringifyLoss(training.getLoss()))),
+         builder.getNamedAttr("optimizer", builder.getStringAttr(optimizer))});
+  }
+
   /// The correction that the users of a parameter ask for, if any.
   LogicalResult findCorrection(BlockArgument parameter, StringAttr name,
                                std::optional<Correction> &correction) {
     bool first = true;
     for (OpOperand &use : parameter.getUses()) {
       std::optional<Correction> wanted;
+      if (isa<CallOpInterface>(use.getOwner()))
+        return use.getOwner()->emitError()
+               << "parameter " << name
+               << " is passed to a function, which hides the layer that tells "
+                  "how its gradient is corrected: inline the call first";
       if (auto layer = dyn_cast<EILayerOpInterface>(use.getOwner())) {
         std::optional<Role> role = layer.getOperandRole(use.getOperandNumber());
         if (role == Role::Wix || role == Role::Wei || role == Role::Alpha)

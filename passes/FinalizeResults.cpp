@@ -24,26 +24,41 @@ struct FinalizeResultsPass
       return;
     Operation *terminator = function.getBody().front().getTerminator();
     OpBuilder builder(terminator);
-    DenseSet<Value> returned;
-    llvm::BitVector dropped(function.getNumResults());
-    for (unsigned i = 0, e = function.getNumResults(); i < e; ++i) {
-      auto updates = function.getResultAttrOfType<IntegerAttr>(
-          i, DannDialect::kUpdatesAttr);
-      Value buffer = terminator->getOperand(i);
+    unsigned numResults = function.getNumResults();
+    for (Value buffer : terminator->getOperands())
       if (!isa<MemRefType>(buffer.getType())) {
         function.emitError(
             "must be bufferized before its results can be finalized");
         return signalPassFailure();
       }
-      if (!updates) {
-        if (!returned.insert(buffer).second)
-          terminator->setOperand(i, copy(builder, buffer));
+
+    // The arguments that are overwritten, by the results that do it.
+    SmallVector<Value> overwritten(numResults);
+    for (unsigned i = 0; i < numResults; ++i)
+      if (auto updates = function.getResultAttrOfType<IntegerAttr>(
+              i, DannDialect::kUpdatesAttr))
+        overwritten[i] = function.getArgument(updates.getInt());
+
+    // Results that are the old value of an argument that another result
+    // overwrites, and results that are one buffer, are saved first.
+    DenseSet<Value> returned;
+    for (unsigned i = 0; i < numResults; ++i) {
+      Value buffer = terminator->getOperand(i);
+      bool isOldValue =
+          buffer != overwritten[i] && llvm::is_contained(overwritten, buffer);
+      bool isShared = !overwritten[i] && !returned.insert(buffer).second;
+      if (isOldValue || isShared)
+        terminator->setOperand(i, copy(builder, buffer));
+    }
+    llvm::BitVector dropped(numResults);
+    for (unsigned i = 0; i < numResults; ++i) {
+      if (!overwritten[i])
         continue;
-      }
-      Value argument = function.getArgument(updates.getInt());
-      if (buffer != argument)
-        memref::CopyOp::create(builder, terminator->getLoc(), buffer, argument);
       dropped.set(i);
+      Value buffer = terminator->getOperand(i);
+      if (buffer != overwritten[i])
+        memref::CopyOp::create(builder, terminator->getLoc(), buffer,
+                               overwritten[i]);
     }
     terminator->eraseOperands(dropped);
     if (failed(function.eraseResults(dropped)))

@@ -49,7 +49,8 @@ def CheckDale : Pass<"dann-check-dale", "::mlir::ModuleOp"> {
     function arguments (`dann.sign`, and `dann.range` of inputs). It proves that
 
     - every operand of an E/I layer has the sign that the layer demands,
-    - every function result with a contract (`dann.sign`) keeps it.
+    - every function result with a contract (`dann.sign`) keeps it,
+    - calls of public functions keep the contracts on their arguments.
 
     What it cannot prove is an error at the operation that breaks the law.
     Changes nothing. Runs after `dann-autodiff`, where updates are explicit.
@@ -116,6 +117,16 @@ def ConvertOneDnnToRuntime
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def InterchangeLoops : Pass<"dann-interchange-loops", "::mlir::func::FuncOp"> {
+  let summary = "order the loops of products for contiguous access";
+  let description = [{
+    Makes the loop along which most operands of a contraction are contiguous its
+    innermost one: a dot product for x . w^T, and sums of scaled rows for the
+    products of the backward pass. Both vectorise as they are.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
 def AllowReassociation : Pass<"dann-allow-reassociation"> {

@@ -53,7 +53,8 @@ const Pipeline mlir::dann::kLoopsPipeline = {
            hoist-static-allocs=true hoist-dynamic-allocs=true},
        canonicalize,
        cse,
-       func.func(convert-linalg-to-loops),
+       func.func(dann-interchange-loops,
+                 convert-linalg-to-loops),
        dann-allow-reassociation)"};
 
 const Pipeline mlir::dann::kLlvmPipeline = {

@@ -107,11 +107,20 @@ static Sign inferSign(Operation *op, ArrayRef<Sign> in) {
         bool isSquare = product.getLhs() == product.getRhs();
         return isSquare ? Sign::Nonneg : multiplySigns(in[0], in[1]);
       })
-      .Case([&](arith::DivFOp) { return multiplySigns(in[0], in[1]); })
-      .Case<arith::MaximumFOp, arith::MaxNumFOp>(
-          [&](auto) { return signOfExtremum(in[0], in[1], Sign::Nonneg); })
-      .Case<arith::MinimumFOp, arith::MinNumFOp>(
-          [&](auto) { return signOfExtremum(in[0], in[1], Sign::Nonpos); })
+      .Case([&](arith::DivFOp) {
+        // A quotient by zero is infinite or NaN, with the sign of a zero, of
+        // which nothing is known here.
+        return in[1] == Sign::Zero ? Sign::Any : multiplySigns(in[0], in[1]);
+      })
+      .Case([&](arith::MaximumFOp) {
+        return signOfExtremum(in[0], in[1], Sign::Nonneg);
+      })
+      .Case([&](arith::MinimumFOp) {
+        return signOfExtremum(in[0], in[1], Sign::Nonpos);
+      })
+      // Next to a NaN these return their other operand, whatever its sign.
+      .Case<arith::MaxNumFOp, arith::MinNumFOp>(
+          [&](auto) { return joinSigns(in[0], in[1]); })
       .Case([&](arith::SelectOp) { return joinSigns(in[1], in[2]); })
       .Case<arith::ExtFOp, arith::TruncFOp, math::TanhOp, tensor::CastOp,
             tensor::ExtractOp, tensor::ExtractSliceOp, tensor::CollapseShapeOp,

@@ -7,7 +7,7 @@ import lit.formats
 config.name = "dann"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".txtpb", ".test"]
-config.excludes = ["Inputs"]
+config.excludes = ["Inputs", "golden", "unit"]
 config.test_source_root = os.path.join(config.dann_source, "tests")
 config.test_exec_root = os.path.join(config.dann_build, "tests")
 config.environment["PATH"] = os.pathsep.join(

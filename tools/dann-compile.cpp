@@ -100,6 +100,16 @@ int main(int argc, char **argv) {
   std::string text = buffer->getBuffer().str();
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
-  mlir::SourceMgrDiagnosticHandler diagnostics(sources, context.get());
+  mlir::SourceMgrDiagnosticHandler located(sources, context.get());
+  // What has no place in the model is said as other programs say it.
+  mlir::ScopedDiagnosticHandler unlocated(
+      context.get(), [](mlir::Diagnostic &diagnostic) {
+        if (!llvm::isa<mlir::UnknownLoc>(diagnostic.getLocation()) ||
+            diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+          return mlir::failure();
+        llvm::WithColor::error(llvm::errs(), "dann-compile")
+            << diagnostic.str() << "\n";
+        return mlir::success();
+      });
   return failed(compile(text, inputPath, options, *context));
 }

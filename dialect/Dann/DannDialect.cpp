@@ -46,16 +46,19 @@ void DannDialect::initialize() {
 
 LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
-  if (attribute.getName() != kDefaultsAttr)
+  if (attribute.getName() != kSettingsAttr)
     return op->emitError() << "'" << attribute.getName().getValue()
                            << "' is not an attribute of operations";
-  auto defaults = dyn_cast<DictionaryAttr>(attribute.getValue());
-  if (!defaults || !isa_and_nonnull<IntegerAttr>(defaults.get("batch_size")) ||
-      !isa_and_nonnull<IntegerAttr>(defaults.get("epochs")) ||
-      !isa_and_nonnull<FloatAttr>(defaults.get("learning_rate")))
-    return op->emitError() << "'" << kDefaultsAttr
-                           << "' must hold the integers batch_size and epochs "
-                              "and the float learning_rate";
+  auto settings = dyn_cast<DictionaryAttr>(attribute.getValue());
+  if (!settings || !isa_and_nonnull<IntegerAttr>(settings.get("batch_size")) ||
+      !isa_and_nonnull<IntegerAttr>(settings.get("epochs")) ||
+      !isa_and_nonnull<FloatAttr>(settings.get("learning_rate")) ||
+      !isa_and_nonnull<StringAttr>(settings.get("loss")) ||
+      !isa_and_nonnull<StringAttr>(settings.get("optimizer")))
+    return op->emitError() << "'" << kSettingsAttr
+                           << "' must hold the integers batch_size and epochs, "
+                              "the float learning_rate, and the strings loss "
+                              "and optimizer";
   return success();
 }
 

@@ -30,7 +30,7 @@ def Dann_Dialect : Dialect {
     | `dann.sign`      | argument, result  | the sign contract: assumed of an argument, proven of a result |
     | `dann.range`     | argument          | `[minimum, maximum]` of the values of an input, as `f64`s |
     | `dann.updates`   | result            | the index of the argument that it replaces |
-    | `dann.defaults`  | function          | the training settings of a model: `batch_size`, `epochs`, `learning_rate` |
+    | `dann.settings`  | function          | what remains of `dann.training`: `batch_size`, `epochs`, `learning_rate`, `loss`, `optimizer` |
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
@@ -42,7 +42,7 @@ def Dann_Dialect : Dialect {
     static constexpr llvm::StringLiteral kSignAttr = "dann.sign";
     static constexpr llvm::StringLiteral kRangeAttr = "dann.range";
     static constexpr llvm::StringLiteral kUpdatesAttr = "dann.updates";
-    static constexpr llvm::StringLiteral kDefaultsAttr = "dann.defaults";
+    static constexpr llvm::StringLiteral kSettingsAttr = "dann.settings";
 
   private:
     llvm::LogicalResult verifySignatureAttribute(Operation *op, Type type,

@@ -271,6 +271,14 @@ double CorrectInhibitionOp::getFactor() {
   }
 }
 
+LogicalResult SgdUpdateOp::verify() {
+  if (getElementTypeOrSelf(getLearningRate().getType()) !=
+      getElementTypeOrSelf(getParameter().getType()))
+    return emitOpError(
+        "learning_rate and parameter must have one element type");
+  return success();
+}
+
 void SgdUpdateOp::inferResultSigns(ArrayRef<Sign> operands,
                                    MutableArrayRef<Sign> results) {
   results[0] = addSigns(operands[0],

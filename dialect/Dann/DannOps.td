@@ -238,8 +238,8 @@ def Dann_TrainingOp : Dann_Op<"training", [
                        ConfinedAttr<I64Attr, [IntPositive]>:$epochs,
                        F64Attr:$learning_rate);
   let assemblyFormat = [{
-    $sym_name `of` $function `loss` $loss
-    `optimizer` $optimizer
+    $sym_name `of` $function `loss` `` $loss
+    `optimizer` `` $optimizer
     (`correct_inhibition` $correct_inhibition^)? (`project` $project^)? attr-dict
   }];
   let hasVerifier = 1;
@@ -293,7 +293,7 @@ def Dann_CorrectInhibitionOp : Dann_Op<"correct_inhibition", [
                        ConfinedAttr<I64Attr, [IntPositive]>:$num_excitatory);
   let results = (outs Dann_Tensor:$corrected);
   let assemblyFormat = [{
-    $role $gradient `fan_in` $fan_in
+    `` $role $gradient `fan_in` $fan_in
     `excitatory` $num_excitatory attr-dict `:` type($gradient)
   }];
   let hasVerifier = 1;
@@ -310,6 +310,8 @@ def Dann_SgdUpdateOp : Dann_Op<"sgd_update", [
   let description = [{
     `parameter - learning_rate * gradient`.
 
+    Constraints: the learning rate has the element type of the parameter.
+
     Example:
 
     ```mlir
@@ -323,6 +325,7 @@ def Dann_SgdUpdateOp : Dann_Op<"sgd_update", [
     $parameter `,` $gradient `,` $learning_rate attr-dict `:` type($parameter)
     `,` type($learning_rate)
   }];
+  let hasVerifier = 1;
 }
 
 def Dann_ProjectOp : Dann_Op<"project", [
@@ -341,7 +344,7 @@ def Dann_ProjectOp : Dann_Op<"project", [
   }];
   let arguments = (ins Dann_SignAttr:$sign, Dann_Tensor:$parameter);
   let results = (outs Dann_Tensor:$projected);
-  let assemblyFormat = "$sign $parameter attr-dict `:` type($parameter)";
+  let assemblyFormat = "`` $sign $parameter attr-dict `:` type($parameter)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -371,7 +374,7 @@ def Dann_RandomOp : Dann_Op<"random", [
                        Dann_Count:$seed);
   let results = (outs Dann_Tensor:$values);
   let assemblyFormat = [{
-    $distribution `scale` $scale
+    `` $distribution `scale` $scale
     `stream` $stream `seed` $seed attr-dict `:`
     type($seed) `->` type($values)
   }];

@@ -4,6 +4,8 @@
 #include "options.h"
 #include "trainer.h"
 
+#include <set>
+
 namespace dann::cli {
 
 namespace {
@@ -13,13 +15,32 @@ struct RunOptions {
   int threads = 0;
 };
 
+/// Leaves out what only other entry points take: one file can serve them all.
+/// Names that no entry point knows stay, to be refused.
+TensorMap select_inputs(TensorMap tensors, const Description &program,
+                        const std::string &entry_point) {
+  std::set<std::string, std::less<>> used, known;
+  for (const EntryPoint &entry : program.entry_points)
+    for (const Argument &argument : entry.arguments)
+      if (argument.access != Access::Write) {
+        known.insert(argument.name);
+        if (entry.name == entry_point)
+          used.insert(argument.name);
+      }
+  for (auto it = tensors.begin(); it != tensors.end();)
+    it = known.count(it->first) && !used.count(it->first) ? tensors.erase(it)
+                                                          : std::next(it);
+  return tensors;
+}
+
 void run_entry_point(const RunOptions &options, const ProgramPointer &program) {
   check_writable(options.output);
   Session session(program, {options.threads});
   if (!options.checkpoint.empty())
     load_checkpoint_parameters(options.checkpoint, session);
-  save_tensors(options.output,
-               session.run(options.entry_point, load_tensors(options.input)));
+  TensorMap inputs = select_inputs(load_tensors(options.input),
+                                   program->description(), options.entry_point);
+  save_tensors(options.output, session.run(options.entry_point, inputs));
 }
 
 } // namespace

@@ -51,9 +51,10 @@ using Attributes = Owned<dnnl_primitive_attr_t, dnnl_primitive_attr_destroy>;
 using PostOps = Owned<dnnl_post_ops_t, dnnl_post_ops_destroy>;
 
 /// What a primitive is specialised to. The scale is a part of it, because with
-/// a scale given at run time oneDNN 2.6 falls back to a slower kernel (5 to
-/// 30 %) that may also round differently. A schedule that changes the learning
-/// rate at every step therefore pays for new primitives (about 0.3 ms each).
+/// a scale given at run time oneDNN 2.6 falls back to a slower kernel (up to
+/// 50 % for small products) that may also round differently. A schedule that
+/// changes the learning rate at every step therefore pays for new primitives
+/// (about 0.3 ms each).
 struct Key {
   std::int64_t m, n, k;
   std::int64_t a_strides[2], b_strides[2], dst_strides[2];
