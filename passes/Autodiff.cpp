@@ -124,11 +124,9 @@ namespace {
 struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
   void runOnOperation() override {
     SymbolTableCollection symbols;
-    SmallVector<ValueAndGradOp> requests;
-    getOperation().walk([&](ValueAndGradOp op) { requests.push_back(op); });
     bool ok = true;
-    for (ValueAndGradOp request : requests)
-      ok &= succeeded(expand(request, symbols));
+    for (auto function : getOperation().getOps<FunctionOpInterface>())
+      ok &= succeeded(expandIn(function, symbols));
     if (!ok)
       return signalPassFailure();
     // The reverse of a body reads only some of what the body reads.
@@ -138,16 +136,33 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
       signalPassFailure();
   }
 
-  LogicalResult expand(ValueAndGradOp op, SymbolTableCollection &symbols) {
-    auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
-        op, op.getCalleeAttr());
-    if (callee->isAncestor(op))
-      return op.emitError() << "cannot differentiate '" << op.getCallee()
+  /// The functions whose requests are being expanded, from the outermost on.
+  SmallVector<Operation *> underway;
+
+  /// Expands all requests in `function`; first, what they differentiate.
+  LogicalResult expandIn(FunctionOpInterface function,
+                         SymbolTableCollection &symbols) {
+    SmallVector<ValueAndGradOp> requests;
+    function.walk([&](ValueAndGradOp op) { requests.push_back(op); });
+    underway.push_back(function);
+    bool ok = true;
+    for (ValueAndGradOp request : requests) {
+      auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
+          request, request.getCalleeAttr());
+      if (llvm::is_contained(underway, callee.getOperation())) {
+        request.emitError() << "cannot differentiate '" << request.getCallee()
                             << "' inside of itself";
-    if (callee->walk([](ValueAndGradOp) { return WalkResult::interrupt(); })
-            .wasInterrupted())
-      return op.emitError() << "cannot differentiate '" << op.getCallee()
-                            << "': it takes a gradient itself";
+        ok = false;
+      } else {
+        ok &= succeeded(expandIn(callee, symbols)) &&
+              succeeded(expand(request, callee));
+      }
+    }
+    underway.pop_back();
+    return success(ok);
+  }
+
+  LogicalResult expand(ValueAndGradOp op, FunctionOpInterface callee) {
     if (!callee.getFunctionBody().hasOneBlock())
       return op.emitError() << "cannot differentiate '" << op.getCallee()
                             << "': its body must be one block";

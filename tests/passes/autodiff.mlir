@@ -162,3 +162,19 @@ func.func @layers_grad(%x: tensor<?x4xf32>, %y: tensor<?xi64>, %wex: tensor<4x4x
     : (tensor<?x4xf32>, tensor<?xi64>, tensor<4x4xf32>, tensor<2x4xf32>, tensor<4x2xf32>, tensor<2xf32>) -> (tensor<f32>, tensor<4x4xf32>, tensor<2xf32>)
   return %0#0, %0#1, %0#2 : tensor<f32>, tensor<4x4xf32>, tensor<2xf32>
 }
+
+// A derivative of a derivative, wherever in the module the functions stand.
+// CHECK-LABEL: func @second_derivative
+// CHECK-NOT: dann.value_and_grad
+// CHECK: return
+func.func @second_derivative(%x: tensor<f32>) -> tensor<f32> {
+  %0:2 = dann.value_and_grad @first_derivative(%x) wrt [0] : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
+  return %0#1 : tensor<f32>
+}
+func.func private @first_derivative(%x: tensor<f32>) -> tensor<f32> {
+  %0:2 = dann.value_and_grad @identity(%x) wrt [0] : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
+  return %0#1 : tensor<f32>
+}
+func.func private @identity(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}
