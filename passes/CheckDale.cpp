@@ -86,6 +86,22 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
     return keeps;
   }
 
+  /// Says that `op` breaks the contract on an argument or result of `function`,
+  /// which has a name or else a number.
+  static void report(Operation *op, StringRef kind, StringAttr name,
+                     unsigned index, FunctionOpInterface function,
+                     Sign required, Sign actual) {
+    InFlightDiagnostic diagnostic = op->emitOpError()
+                                    << "breaks Dale's law: " << kind << " ";
+    if (name)
+      diagnostic << name;
+    else
+      diagnostic << "#" << index;
+    diagnostic << " of '" << function.getName() << "' must be "
+               << stringifySign(required) << ", but may be "
+               << stringifySign(actual);
+  }
+
   /// A contract that the body of a public function relies on binds its callers.
   /// Private functions are analysed with what they are called with.
   bool checkArguments(CallOpInterface call, SymbolTableCollection &symbols,
@@ -104,16 +120,9 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
       if (isSubsetOf(actual, contract.getValue()))
         continue;
       keeps = false;
-      InFlightDiagnostic diagnostic = call->emitOpError()
-                                      << "breaks Dale's law: argument ";
-      if (auto name =
-              callee.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr))
-        diagnostic << name;
-      else
-        diagnostic << "#" << i;
-      diagnostic << " of '" << callee.getName() << "' must be "
-                 << stringifySign(contract.getValue()) << ", but may be "
-                 << stringifySign(actual);
+      report(call, "argument",
+             callee.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr), i,
+             callee, contract.getValue(), actual);
     }
     return keeps;
   }
@@ -134,18 +143,10 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
           continue;
         keeps = false;
         Operation *offender = value.getDefiningOp();
-        auto name =
-            function.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr);
-        InFlightDiagnostic diagnostic =
-            (offender ? offender : terminator)->emitOpError()
-            << "breaks Dale's law: result ";
-        if (name)
-          diagnostic << name;
-        else
-          diagnostic << "#" << i;
-        diagnostic << " of '" << function.getName() << "' must be "
-                   << stringifySign(contract.getValue()) << ", but may be "
-                   << stringifySign(actual);
+        report(
+            offender ? offender : terminator, "result",
+            function.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
+            i, function, contract.getValue(), actual);
       }
     }
     return keeps;

@@ -357,6 +357,12 @@ struct LowerRandom : OpRewritePattern<RandomOp> {
 struct ConvertDannToLinalgPass
     : dann::impl::ConvertDannToLinalgBase<ConvertDannToLinalgPass> {
   void runOnOperation() override {
+    WalkResult unexpanded = getOperation().walk([](ValueAndGradOp op) {
+      op.emitOpError("must be expanded by dann-autodiff before it is lowered");
+      return WalkResult::interrupt();
+    });
+    if (unexpanded.wasInterrupted())
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     populateLayerLoweringPatterns(patterns);
     patterns.add<LowerSoftmaxCrossEntropy, LowerSoftmaxCrossEntropyGrad,

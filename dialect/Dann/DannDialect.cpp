@@ -86,10 +86,16 @@ LogicalResult DannDialect::verifySignatureAttribute(Operation *op, Type type,
   if (name == kUpdatesAttr && isResult) {
     auto index = dyn_cast<IntegerAttr>(value);
     auto function = dyn_cast<FunctionOpInterface>(op);
-    return mustBe(index && function && index.getInt() >= 0 &&
-                      index.getInt() < function.getNumArguments() &&
-                      function.getArgumentTypes()[index.getInt()] == type,
-                  "the index of an argument of the same type");
+    if (failed(mustBe(index && index.getType().isSignlessInteger(64) &&
+                          function && index.getInt() >= 0 &&
+                          index.getInt() < function.getNumArguments() &&
+                          function.getArgumentTypes()[index.getInt()] == type,
+                      "the index of an argument of the same type")))
+      return failure();
+    unsigned numUpdates = 0;
+    for (unsigned i = 0, e = function.getNumResults(); i < e; ++i)
+      numUpdates += function.getResultAttr(i, kUpdatesAttr) == value;
+    return mustBe(numUpdates == 1, "another argument for each result");
   }
   return op->emitError() << "'" << name << "' is not an attribute of "
                          << (isResult ? "results" : "arguments");

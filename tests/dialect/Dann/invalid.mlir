@@ -664,3 +664,8 @@ func.func private @defaults() attributes {dann.settings = {batch_size = 1 : i64,
 
 // expected-error @below {{'dann.settings' must hold the integers batch_size and epochs, the float learning_rate, and the strings loss and optimizer}}
 func.func private @defaults() attributes {dann.settings = {batch_size = 1 : i64, epochs = 1.0 : f64, learning_rate = 0.1 : f64, loss = "softmax_cross_entropy", optimizer = "sgd"}}
+
+// -----
+
+// expected-error @below {{'dann.updates' must be another argument for each result}}
+func.func private @updated_twice(tensor<4xf32>) -> (tensor<4xf32> {dann.updates = 0 : i64}, tensor<4xf32> {dann.updates = 0 : i64})
