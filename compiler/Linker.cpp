@@ -49,6 +49,8 @@ LogicalResult mlir::dann::link(StringRef objectPath, StringRef outputPath,
     return path.str().str();
   };
   std::vector<std::string> arguments = {compiler, objectPath.str()};
+  if (constexpr StringRef sanitizers(DANN_SANITIZE); !sanitizers.empty())
+    arguments.push_back("-fsanitize=" + sanitizers.str());
   std::vector<std::string> needed;
   if (isShared) {
     needed = {library("libdann_runtime.so")};

@@ -218,13 +218,14 @@ LogicalResult ValueAndGradOp::verify() {
   if (getGradients().size() != getWrt().size())
     return emitOpError() << "has " << getGradients().size() << " gradients for "
                          << getWrt().size() << " positions in wrt";
-  llvm::SmallDenseSet<int64_t> seen;
+  llvm::BitVector seen(getArgs().size());
   for (auto [position, gradient] : llvm::zip(getWrt(), getGradients())) {
     if (position < 0 || position >= static_cast<int64_t>(getArgs().size()))
       return emitOpError() << "wrt names argument " << position << " of "
                            << getArgs().size();
-    if (!seen.insert(position).second)
+    if (seen.test(position))
       return emitOpError() << "wrt names argument " << position << " twice";
+    seen.set(position);
     if (getArgs()[position].getType() != gradient.getType())
       return emitOpError() << "the gradient of argument " << position
                            << " must be a " << getArgs()[position].getType()
