@@ -14,7 +14,9 @@ TITLES = {
     "fashion_mnist": "DANN",
     "fashion_mnist_uncorrected": "DANN without correction",
     "fashion_mnist_mlp": "standard network",
+    "fashion_mnist_bf16": "DANN, bf16",
 }
+BF16_LIMIT = 0.5  # points of test error from f32
 
 
 def mean(values):
@@ -31,6 +33,24 @@ def read_runs(directory, model):
     if not runs or any(len(run) != len(runs[0]) for run in runs):
         sys.exit(f"error: the logs of {model} in {directory} are not complete")
     return runs
+
+
+def last_errors(runs):
+    """Each run's mean test error over the last three epochs."""
+    return [mean(epoch["test_error"] for epoch in run[-3:]) for run in runs]
+
+
+def compare_precisions(models):
+    """A sentence about how far bf16 is from f32."""
+    f32, bf16 = (
+        mean(last_errors(models[name]))
+        for name in ("fashion_mnist", "fashion_mnist_bf16")
+    )
+    verdict = "met" if abs(bf16 - f32) <= BF16_LIMIT else "**not met**"
+    return (
+        f"Mean test error in bf16 less that in f32: {bf16 - f32:+.2f} points "
+        f"(goal: at most {BF16_LIMIT} either way; {verdict})."
+    )
 
 
 def cell(values):
@@ -55,14 +75,14 @@ def main():
         row = [TITLES.get(model, model)]
         if epochs > 5:
             row.append(cell([run[4]["test_error"] for run in runs]))
-        row.append(
-            cell([mean(epoch["test_error"] for epoch in run[-3:]) for run in runs])
-        )
+        row.append(cell(last_errors(runs)))
         row.append(f"{mean(run[-1]['train_loss'] for run in runs):.3f}")
         row.append(
             f"{mean(epoch['seconds'] for run in runs for epoch in run):.2f}"
         )
         print("| " + " | ".join(row) + " |")
+    if "fashion_mnist_bf16" in models and "fashion_mnist" in models:
+        print(f"\n{compare_precisions(models)}")
 
 
 if __name__ == "__main__":

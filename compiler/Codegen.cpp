@@ -6,16 +6,17 @@
 #include "model_abi.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -70,6 +71,28 @@ mlir::dann::getRequiredFeatures(llvm::TargetMachine &target) {
     if (detectable.contains(feature.Key))
       features.emplace_back(feature.Key);
   return features;
+}
+
+KernelOptions mlir::dann::getKernelOptions(const llvm::TargetMachine &target) {
+  const llvm::MCSubtargetInfo &subtarget = *target.getMCSubtargetInfo();
+  KernelOptions options;
+  if (!target.getTargetTriple().isX86()) {
+    // 32 registers of 16 bytes, as on AArch64.
+    options.vectorBytes = 16;
+  } else if (!subtarget.checkFeatures("+avx512f")) {
+    options.vectorBytes = subtarget.checkFeatures("+avx2,+fma") ? 32 : 16;
+    // 16 registers: 12 for the tile, 2 for a row of one factor, 1 for an entry
+    // of the other.
+    options.rows = 6;
+  }
+  return options;
+}
+
+bool mlir::dann::hasBf16Products(const llvm::TargetMachine &target) {
+  const llvm::MCSubtargetInfo &subtarget = *target.getMCSubtargetInfo();
+  return target.getTargetTriple().isX86() &&
+         (subtarget.checkFeatures("+avx512bf16") ||
+          subtarget.checkFeatures("+amx-bf16"));
 }
 
 /// A function void(ptr *arguments) that passes the pointers on to the C wrapper
@@ -141,6 +164,13 @@ static void setTarget(llvm::Module &module, llvm::TargetMachine &target) {
     function.addFnAttr("target-cpu", target.getTargetCPU());
     function.addFnAttr("target-features", target.getTargetFeatureString());
     function.addFnAttr("prefer-vector-width", "512");
+    // Entry points are long lists of calls, with nothing to optimise in them;
+    // the time for trying would grow faster than the network. All loops are in
+    // functions that say noinline.
+    if (!function.hasFnAttribute(llvm::Attribute::NoInline)) {
+      function.addFnAttr(llvm::Attribute::NoInline);
+      function.addFnAttr(llvm::Attribute::OptimizeNone);
+    }
   }
 }
 
@@ -164,6 +194,33 @@ static void dropDannAttributes(ModuleOp module) {
   }
 }
 
+/// LLVM's simplifications of functions. Loops are vector code already, and
+/// kernels are shared, not inlined: its vectorisers, unroller and analyses
+/// between functions cost time and gain nothing.
+static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.LoopInterleaving = false;
+  tuning.LoopUnrolling = false;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&target, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager callGraph;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+  llvm::ModulePassManager passes;
+  passes.addPass(llvm::createModuleToFunctionPassAdaptor(
+      builder.buildFunctionSimplificationPipeline(
+          llvm::OptimizationLevel::O2, llvm::ThinOrFullLTOPhase::None)));
+  passes.addPass(llvm::GlobalDCEPass());
+  passes.run(module, modules);
+}
+
 std::unique_ptr<llvm::Module>
 mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
                          llvm::TargetMachine &target,
@@ -177,12 +234,7 @@ mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
   }
   buildModelTable(*llvmModule, program);
   setTarget(*llvmModule, target);
-  auto optimize =
-      makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0, &target);
-  if (llvm::Error error = optimize(llvmModule.get())) {
-    module.emitError() << "compiler bug: " << llvm::toString(std::move(error));
-    return nullptr;
-  }
+  optimize(*llvmModule, target);
   return llvmModule;
 }
 

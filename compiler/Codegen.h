@@ -3,6 +3,7 @@
 #ifndef DANN_COMPILER_CODEGEN_H
 #define DANN_COMPILER_CODEGEN_H
 
+#include "passes/Pipelines.h"
 #include "program.pb.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -19,6 +20,12 @@ std::unique_ptr<llvm::TargetMachine> createTarget(StringRef cpu, Location loc);
 
 /// The features that code for `target` may use, by LLVM's names.
 std::vector<std::string> getRequiredFeatures(llvm::TargetMachine &target);
+
+/// Vector registers of `target`; the rest stays at its default.
+KernelOptions getKernelOptions(const llvm::TargetMachine &target);
+
+/// Whether products in bf16 are faster than in f32 on `target`.
+bool hasBf16Products(const llvm::TargetMachine &target);
 
 /// Translates a module in the LLVM dialect, adds the table `dann_model` with
 /// the entry points of `program` and its description (runtime/src/model_abi.h),

@@ -31,11 +31,23 @@ std::unique_ptr<MLIRContext> mlir::dann::createContext() {
   return context;
 }
 
-static LogicalResult run(const Pipeline &pipeline, ModuleOp module) {
+StringRef mlir::dann::stringifyPrecision(Precision precision) {
+  switch (precision) {
+  case Precision::F32:
+    return "f32";
+  case Precision::BF16:
+    return "bf16";
+  case Precision::F64:
+    return "f64";
+  }
+  llvm_unreachable("unknown precision");
+}
+
+static LogicalResult run(StringRef passes, ModuleOp module) {
   PassManager pm(module->getContext());
-  if (failed(parsePassPipeline(pipeline.passes, pm)))
+  if (failed(parsePassPipeline(passes, pm)))
     return module.emitError()
-           << "compiler bug: pipeline " << pipeline.name << " does not parse";
+           << "compiler bug: the pipeline '" << passes << "' does not parse";
   return pm.run(module);
 }
 
@@ -150,14 +162,17 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
   Builder builder(&context);
   // For what is wrong with the options or the output, not with the model.
   Location loc = builder.getUnknownLoc();
-  if (options.backend == Backend::OneDnn &&
-      options.elementType == ElementType::F64)
+  if (options.backend == Backend::OneDnn && options.precision == Precision::F64)
     return emitError(loc) << "oneDNN has no f64 kernels: f64 needs the "
                              "generated backend";
+  if (options.backend == Backend::Generated &&
+      options.precision == Precision::BF16)
+    return emitError(loc) << "generated kernels have no bf16 products: bf16 "
+                             "needs the oneDNN backend";
   OwningOpRef<ModuleOp> module = importModelFile(
       text, fileName,
-      options.elementType == ElementType::F64 ? FloatType(builder.getF64Type())
-                                              : builder.getF32Type());
+      options.precision == Precision::F64 ? FloatType(builder.getF64Type())
+                                          : builder.getF32Type());
   if (!module)
     return failure();
   if (options.emit == Emit::Mlir)
@@ -168,22 +183,33 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                          return success();
                        });
 
-  if (failed(run(kGraphPipeline, *module)))
-    return failure();
-  proto::Program program = describeProgram(*module);
   std::unique_ptr<llvm::TargetMachine> target =
       createTarget(options.targetCpu, loc);
   if (!target)
     return failure();
-  bool usesOneDnn = options.backend == Backend::OneDnn;
-  program.set_backend(usesOneDnn ? "onednn" : "generated");
+  if (failed(run(kGraphPipeline.passes, *module)))
+    return failure();
+  proto::Program program = describeProgram(*module);
   program.set_target_cpu(target->getTargetCPU().str());
   for (const std::string &feature : getRequiredFeatures(*target))
     program.add_cpu_features(feature);
 
-  if (failed(run(usesOneDnn ? kOneDnnPipeline : kGeneratedPipeline, *module)) ||
-      failed(verifyEntryPoints(*module, program)) ||
-      failed(run(kLlvmPipeline, *module)))
+  KernelOptions kernels = getKernelOptions(*target);
+  kernels.backend = options.backend;
+  Precision precision = options.precision;
+  if (precision == Precision::BF16 && !hasBf16Products(*target)) {
+    emitWarning(loc) << "the CPU " << target->getTargetCPU()
+                     << " has neither AMX nor AVX512-BF16: computing in f32";
+    precision = Precision::F32;
+  }
+  kernels.useBf16 = precision == Precision::BF16;
+  kernels.explain = options.explain;
+  program.set_backend(stringifyBackend(options.backend).str());
+  program.set_precision(stringifyPrecision(precision).str());
+  if (failed(run(kLinalgPipeline.passes, *module)) ||
+      failed(run(buildKernelPipeline(kernels), *module)) ||
+      failed(describeLoweredProgram(*module, program)) ||
+      failed(run(kLlvmPipeline.passes, *module)))
     return failure();
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> code =

@@ -3,6 +3,8 @@
 #ifndef DANN_COMPILER_COMPILER_H
 #define DANN_COMPILER_COMPILER_H
 
+#include "passes/Pipelines.h"
+
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Support/LLVM.h"
 
@@ -10,8 +12,10 @@
 
 namespace mlir::dann {
 
-enum class Backend { OneDnn, Generated };
-enum class ElementType { F32, F64 };
+/// What numbers are: of BF16 only the factors of products, which are summed in
+/// f32; parameters and all else stay f32.
+enum class Precision { F32, BF16, F64 };
+StringRef stringifyPrecision(Precision precision);
 
 /// Where compilation stops.
 enum class Emit {
@@ -23,8 +27,11 @@ enum class Emit {
 };
 
 struct CompileOptions {
-  Backend backend = Backend::OneDnn;
-  ElementType elementType = ElementType::F32; // F64 only with Generated
+  /// What computes products. F64 needs Generated or Auto, BF16 OneDnn or Auto.
+  Backend backend = Backend::Auto;
+  Precision precision = Precision::F32;
+  /// Remarks say which kernel was chosen for each product, and why.
+  bool explain = false;
   Emit emit = Emit::Executable;
   /// LLVM's name of a CPU; "native" stands for this machine's.
   std::string targetCpu = "native";

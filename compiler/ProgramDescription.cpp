@@ -114,29 +114,55 @@ proto::Program mlir::dann::describeProgram(ModuleOp module) {
   return program;
 }
 
-LogicalResult mlir::dann::verifyEntryPoints(ModuleOp module,
-                                            const proto::Program &program) {
-  for (const proto::EntryPoint &entry : program.entry_points()) {
+/// Whether the lowered function takes what the description says, and scratch
+/// memory.
+static bool isDescribedBy(func::FuncOp function,
+                          const proto::EntryPoint &entry) {
+  if (!function || function.getNumResults() != 0 ||
+      static_cast<int>(function.getNumArguments()) !=
+          entry.arguments_size() + 1 ||
+      !function->hasAttr(DannDialect::kScratchAttr))
+    return false;
+  for (auto [type, argument] :
+       llvm::zip_first(entry.arguments(), function.getArgumentTypes())) {
+    auto buffer = dyn_cast<MemRefType>(argument);
+    if (!buffer || buffer.getRank() != type.shape_size() ||
+        toElementType(buffer.getElementType()) != type.element_type() ||
+        !buffer.getLayout().isIdentity())
+      return false;
+  }
+  return true;
+}
+
+LogicalResult mlir::dann::describeLoweredProgram(ModuleOp module,
+                                                 proto::Program &program) {
+  for (proto::EntryPoint &entry : *program.mutable_entry_points()) {
     auto function = module.lookupSymbol<func::FuncOp>(entry.name());
-    auto fits = [&] {
-      if (!function || function.getNumResults() != 0 ||
-          static_cast<int>(function.getNumArguments()) !=
-              entry.arguments_size())
-        return false;
-      for (auto [type, argument] :
-           llvm::zip(function.getArgumentTypes(), entry.arguments())) {
-        auto buffer = dyn_cast<MemRefType>(type);
-        if (!buffer || buffer.getRank() != argument.shape_size() ||
-            toElementType(buffer.getElementType()) != argument.element_type() ||
-            !buffer.getLayout().isIdentity())
-          return false;
-      }
-      return true;
-    };
-    if (!fits())
+    if (!isDescribedBy(function, entry))
       return module.emitError()
              << "compiler bug: the lowered entry point '" << entry.name()
              << "' does not take what the program's description says";
+    auto scratch =
+        function->getAttrOfType<DenseI64ArrayAttr>(DannDialect::kScratchAttr);
+    proto::Scratch &described = *entry.mutable_scratch();
+    described.set_fixed_bytes(scratch[0]);
+    described.set_bytes_per_sample_group(scratch[1]);
+    described.set_fixed_live_bytes(scratch[2]);
+    described.set_live_bytes_per_sample_group(scratch[3]);
+    for (auto operation :
+         function->getAttrOfType<ArrayAttr>(DannDialect::kOperationsAttr)
+             .getAsRange<DictionaryAttr>()) {
+      auto getNumber = [&](StringRef name) {
+        return operation.getAs<IntegerAttr>(name).getInt();
+      };
+      proto::Operation &target = *entry.add_operations();
+      target.set_name(operation.getAs<StringAttr>("name").str());
+      target.set_kernel(operation.getAs<StringAttr>("kernel").str());
+      target.set_flops(getNumber("flops"));
+      target.set_flops_per_sample(getNumber("flops_per_sample"));
+      target.set_bytes(getNumber("bytes"));
+      target.set_bytes_per_sample(getNumber("bytes_per_sample"));
+    }
   }
   return success();
 }

@@ -16,9 +16,10 @@ namespace proto = ::dann::proto;
 /// then the results that replace no argument. Backend and CPU stay empty.
 proto::Program describeProgram(ModuleOp module);
 
-/// Checks that the functions of `module`, after bufferization, take what the
-/// description says. A difference is a bug of the passes: a diagnostic.
-LogicalResult verifyEntryPoints(ModuleOp module, const proto::Program &program);
+/// Adds what is known only behind dann-plan-memory: scratch memory and
+/// operations. The functions of `module` have to take what the description
+/// says; a difference is a bug of the passes: a diagnostic.
+LogicalResult describeLoweredProgram(ModuleOp module, proto::Program &program);
 
 } // namespace mlir::dann
 

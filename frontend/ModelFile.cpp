@@ -2,6 +2,7 @@
 
 #include "frontend/ModelFile.h"
 
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -100,7 +101,9 @@ Location ModelFile::locate(StringRef field, int index) const {
 }
 
 Location ModelFile::getLayerLocation(int index) const {
-  return locate("layer", index);
+  // The name appears in profiles, the position in diagnostics.
+  return NameLoc::get(StringAttr::get(context, "layer " + llvm::Twine(index)),
+                      locate("layer", index));
 }
 
 Location ModelFile::getInputLocation() const { return locate("input"); }

@@ -167,12 +167,30 @@ struct LinalgModel
         operandCotangents[i] = cotangents[0];
       else if (op.getBlock()->getArgument(i).use_empty())
         operandCotangents[i] = Value();
+      else if (isa<linalg::ContractOp>(operation))
+        operandCotangents[i] = buildForFactor(op, builder, cotangents[0], i);
       else
         operandCotangents[i] = buildForOperand(op, builder, cotangents[0], i);
     }
   }
 
 private:
+  /// The derivative of a product is a product of the cotangent with the other
+  /// factor, and stays one that kernels recognise.
+  static Value buildForFactor(linalg::LinalgOp op, OpBuilder &builder, Value dy,
+                              unsigned operand) {
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    unsigned other = 1 - operand;
+    LinalgBuilder linalg(builder, op.getLoc());
+    Value zeros = linalg.zerosLike(op->getOperand(operand));
+    return linalg::ContractOp::create(
+               builder, op.getLoc(), zeros.getType(),
+               ValueRange{dy, op->getOperand(other)}, zeros,
+               builder.getAffineMapArrayAttr(
+                   {maps.back(), maps[other], maps[operand]}))
+        .getResult(0);
+  }
+
   /// The reverse operation for one operand.
   static Value buildForOperand(linalg::LinalgOp op, OpBuilder &builder,
                                Value dy, unsigned operand) {

@@ -1,7 +1,6 @@
 //===- ConvertDannToLinalg.cpp - Lower dann operations to linalg ----------===//
 
 #include "Utils/LinalgBuilder.h"
-#include "passes/LayerLowering.h"
 #include "passes/Passes.h"
 
 #include "Dann/Dann.h"
@@ -364,7 +363,6 @@ struct ConvertDannToLinalgPass
     if (unexpanded.wasInterrupted())
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
-    populateLayerLoweringPatterns(patterns);
     patterns.add<LowerSoftmaxCrossEntropy, LowerSoftmaxCrossEntropyGrad,
                  LowerCountErrors, LowerCorrectInhibition, LowerSgdUpdate,
                  LowerProject, LowerRandom>(&getContext());

@@ -57,6 +57,34 @@ def CheckDale : Pass<"dann-check-dale", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerLayers : Pass<"dann-lower-layers", "::mlir::ModuleOp"> {
+  let summary = "lower E/I layers and their gradients to products";
+  let description = [{
+    `dann.ei_dense` and `dann.ei_dense_grad` become `linalg.contract` and
+    elementwise `linalg.generic`. What a layer and its gradient both need is
+    built the same way in both, for CSE to make it one. Gradients of weights are
+    sums of products, which `dann-fuse-updates` looks for.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def FuseUpdates : Pass<"dann-fuse-updates", "::mlir::ModuleOp"> {
+  let summary = "add SGD steps to the weights without making the gradients";
+  let description = [{
+    Where the gradient of a `dann.sgd_update`, corrected or not, is a sum of
+    products and nothing else's, the products accumulate on the parameter
+    itself: W <- W - lr c (a . b) becomes a product with W as destination, and
+    the gradient is never materialised. The factor -lr c moves to the smaller of
+    the two operands.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ConvertDannToLinalg : Pass<"convert-dann-to-linalg", "::mlir::ModuleOp"> {
   let summary = "lower all dann operations to linalg on tensors";
   let dependentDialects = ["::mlir::arith::ArithDialect",
@@ -65,36 +93,53 @@ def ConvertDannToLinalg : Pass<"convert-dann-to-linalg", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
-def ConvertDannToOneDnn : Pass<"convert-dann-to-onednn", "::mlir::ModuleOp"> {
-  let summary = "turn matrix products into calls of oneDNN";
+def BatchLast : Pass<"dann-batch-last", "::mlir::ModuleOp"> {
+  let summary = "make the batch the contiguous dimension of activations";
   let description = [{
-    Lowers E/I layers to products and elementwise maths, turns every product of
-    two f32 matrices (those of `linalg` as well) into `onednn.matmul`, and moves
-    what follows into it:
+    Turns tensors [batch, features], whose leading size is dynamic, into
+    [features, batch], and operands of products so that the innermost loop of
+    the result is contiguous in one of the factors. All products of a training
+    step then have one form, in which vector code runs over contiguous memory
+    and the other factor is broadcast: with x^T [K, B],
 
-    - a sum of two products becomes accumulation,
-    - addition of a bias row and relu become its epilogue,
-    - an SGD step, corrected and projected or not, whose gradient is a product
-      and nothing else's: W <- max(0, W - lr c (a . b)) becomes one product with
-      W as destination, and the gradient is never materialised. The factor
-      lr c moves to the smaller of the two operands.
+    - forward: w[N, K] . x^T, and backward: w^T . dz^T, with vectors of samples,
+    - gradient of the weights: dz^T . x, with vectors of weights.
 
-    Operations that are no products stay for `convert-dann-to-linalg`.
+    Weights stay row-major, as they are in checkpoints, and no operand is ever
+    packed; what the gradient of the weights needs batch-first is transposed,
+    which is small beside the product. See docs/architecture.md for what was
+    measured.
+
+    What is no `linalg.generic` keeps its form, between transposes.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect",
-                           "::mlir::onednn::OneDnnDialect",
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
-def UpdateInPlace : Pass<"dann-update-in-place", "::mlir::func::FuncOp"> {
-  let summary = "compute updated parameters into the parameters' own tensors";
+def ScheduleUpdates : Pass<"dann-schedule-updates", "::mlir::func::FuncOp"> {
+  let summary = "update parameters as soon as possible";
   let description = [{
-    Where an elementwise operation makes a result that replaces an argument
-    (`dann.updates`), uses that argument as its destination, so that
-    bufferization overwrites the argument's buffer.
+    Moves what computes the new value of an argument (`dann.updates`), and
+    nothing else, right behind the last use of the old value. The activations of
+    a layer are then not kept until the end of the step, and still in the cache
+    when its weights are updated.
   }];
+}
+
+def ChooseDestinations
+    : Pass<"dann-choose-destinations", "::mlir::func::FuncOp"> {
+  let summary = "choose the tensors that operations write into";
+  let description = [{
+    Before bufferization, which makes destinations of tensors buffers to write:
+
+    - An elementwise operation makes a result that replaces an argument
+      (`dann.updates`) from that argument, or from what was accumulated on it:
+      it gets the same destination and so overwrites the argument's buffer.
+    - Destinations that are empty or filled with one value become separate
+      ones: shared, all but one would be copied.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def FinalizeResults : Pass<"dann-finalize-results", "::mlir::func::FuncOp"> {
@@ -111,6 +156,44 @@ def FinalizeResults : Pass<"dann-finalize-results", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
+def UseBf16 : Pass<"dann-use-bf16", "::mlir::ModuleOp"> {
+  let summary = "multiply in bf16";
+  let description = [{
+    The factors of f32 products are rounded to bf16; sums, results and all other
+    arithmetic stay f32, and so do the parameters, of which a rounded copy is
+    made at each use.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SelectKernels : Pass<"dann-select-kernels", "::mlir::ModuleOp"> {
+  let summary = "choose between the library and generated code for each product";
+  let description = [{
+    Sets `dann.kernel` on every `linalg.contract`, `onednn` or `generated`. With
+    `backend=auto` each product gets what was measured to be faster for its type
+    and shape; products that one of the two does not have go to the other.
+  }];
+  let options = [
+    Option<"backend", "backend", "std::string", "\"auto\"",
+           "auto, onednn or generated">,
+    Option<"explain", "explain", "bool", "false",
+           "emit a remark with the reason for each product">];
+}
+
+def ConvertLinalgToOneDnn
+    : Pass<"convert-linalg-to-onednn", "::mlir::ModuleOp"> {
+  let summary = "turn products on buffers into onednn.matmul";
+  let description = [{
+    For the `linalg.contract` with `dann.kernel = "onednn"`. A fill with zero
+    before it disappears, and a relu behind it, in the same buffer, becomes a
+    post-op.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::onednn::OneDnnDialect"];
+}
+
 def ConvertOneDnnToRuntime
     : Pass<"convert-onednn-to-runtime", "::mlir::ModuleOp"> {
   let summary = "lower onednn operations on memrefs to calls of the runtime";
@@ -119,14 +202,99 @@ def ConvertOneDnnToRuntime
                            "::mlir::memref::MemRefDialect"];
 }
 
-def InterchangeLoops : Pass<"dann-interchange-loops", "::mlir::func::FuncOp"> {
-  let summary = "order the loops of products for contiguous access";
+def FuseLoops : Pass<"dann-fuse-loops", "::mlir::func::FuncOp"> {
+  let summary = "fuse elementwise operations on buffers";
   let description = [{
-    Makes the loop along which most operands of a contraction are contiguous its
-    innermost one: a dot product for x . w^T, and sums of scaled rows for the
-    products of the backward pass. Both vectorise as they are.
+    Two elementwise `linalg.generic` over the same range become one with the
+    results of both if the second may run right behind the first. What only the
+    second one reads is never stored. Unlike fusion on tensors
+    (`linalg-fuse-elementwise-ops`, which runs before), this computes nothing
+    twice where the result of the first has other uses.
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def Distribute : Pass<"dann-distribute", "::mlir::ModuleOp"> {
+  let summary = "share the work of an entry point among threads";
+  let description = [{
+    All threads run the whole function. Each linalg operation on buffers becomes
+    the share of the calling thread: a range of the rows of its result, or of
+    its columns where there are few rows. Operations too small to share run on
+    thread 0. How rows are shared depends on their number alone, so that
+    operations over the same rows follow each other without a barrier;
+    `dann_barrier` is called only where a thread would read or overwrite what
+    another one has written or reads. No result depends on timing.
+
+    Before each operation, `dann_begin_operation` tells the runtime which one
+    begins, and `dann.operations` on the function lists them: name, kernel,
+    arithmetic and bytes moved.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def GenerateProducts : Pass<"dann-generate-products", "::mlir::ModuleOp"> {
+  let summary = "lower products on buffers to calls of generated kernels";
+  let description = [{
+    Each `linalg.contract` of two matrices, with the fill before it and the
+    elementwise operation behind it, becomes a call of a private function that
+    computes it in register tiles of `rows` x 2 vectors: for each k, the rows'
+    entries of one factor are broadcast and multiplied with two vectors of the
+    other. One function serves all products of a form, whatever their sizes.
+  }];
+  let options = [
+    Option<"vectorBytes", "vector-bytes", "int64_t", "64",
+           "bytes of a vector register">,
+    Option<"rows", "rows", "int64_t", "12", "rows of a register tile">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def OutlineLoops : Pass<"dann-outline-loops", "::mlir::ModuleOp"> {
+  let summary = "make one function of operations that compute the same";
+  let description = [{
+    Every `linalg.generic` on buffers becomes a call of a private function with
+    buffers of any size, which operations with the same maps and body share. The
+    code of a network then grows with the kinds of its layers, not with their
+    number.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def VectorizeLoops : Pass<"dann-vectorize-loops", "::mlir::func::FuncOp"> {
+  let summary = "lower elementwise operations and reductions to vector loops";
+  let description = [{
+    `linalg.generic` on buffers becomes loops; the innermost one, over
+    contiguous memory, works on vectors, with a masked one for the rest.
+    Operations that do not fit stay for `convert-linalg-to-loops`.
+  }];
+  let options = [Option<"vectorBytes", "vector-bytes", "int64_t", "64",
+                        "bytes of a vector register">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def PlanMemory : Pass<"dann-plan-memory", "::mlir::func::FuncOp"> {
+  let summary = "place all buffers of a function in one scratch memory";
+  let description = [{
+    Replaces every `memref.alloc` by a view of one more argument, a buffer of
+    bytes. Buffers that are never alive between the same two barriers may share
+    memory. Sizes that depend on the batch count in groups of 16 samples, so
+    that one plan serves all batch sizes. `dann.scratch` on the function says
+    how much is needed, and how much is alive at one time, which is the least
+    that any plan could need.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 def AllowReassociation : Pass<"dann-allow-reassociation"> {

@@ -23,39 +23,83 @@ const Pipeline mlir::dann::kGraphPipeline = {
        cse,
        dann-check-dale)"};
 
-const Pipeline mlir::dann::kOneDnnPipeline = {
-    "dann-onednn-pipeline",
-    "lower a graph to loops on buffers and calls of oneDNN",
-    R"(convert-dann-to-onednn,
-       convert-dann-to-linalg,
-       dann-loops-pipeline,
-       convert-onednn-to-runtime)"};
-
-const Pipeline mlir::dann::kGeneratedPipeline = {
-    "dann-generated-pipeline", "lower a graph to loops on buffers",
-    R"(convert-dann-to-linalg,
-       dann-loops-pipeline)"};
-
-const Pipeline mlir::dann::kLoopsPipeline = {
-    "dann-loops-pipeline",
-    "lower linalg on tensors to loops on buffers, parameters updated in place",
-    R"(canonicalize,
+const Pipeline mlir::dann::kLinalgPipeline = {
+    "dann-linalg-pipeline", "lower a graph to linalg on tensors, batch last",
+    R"(dann-lower-layers,
+       canonicalize,
        cse,
-       func.func(convert-elementwise-to-linalg,
-                 linalg-fuse-elementwise-ops,
+       dann-fuse-updates,
+       convert-dann-to-linalg,
+       convert-elementwise-to-linalg,
+       canonicalize,
+       cse,
+       resolve-ranked-shaped-type-result-dims,
+       dann-batch-last,
+       canonicalize,
+       cse,
+       func.func(linalg-fuse-elementwise-ops,
                  canonicalize,
                  cse,
-                 dann-update-in-place),
-       one-shot-bufferize{bufferize-function-boundaries=true
+                 dann-schedule-updates))"};
+
+const Pipeline mlir::dann::kBufferPipeline = {
+    "dann-buffer-pipeline",
+    "lower linalg to buffers, parameters updated in place, shared by threads",
+    R"(one-shot-bufferize{bufferize-function-boundaries=true
            function-boundary-type-conversion=identity-layout-map},
        func.func(dann-finalize-results),
        buffer-results-to-out-params{modify-public-functions=true
            hoist-static-allocs=true hoist-dynamic-allocs=true},
        canonicalize,
        cse,
-       func.func(dann-interchange-loops,
-                 convert-linalg-to-loops),
+       func.func(dann-fuse-loops),
+       dann-distribute,
+       canonicalize,
+       cse)"};
+
+const Pipeline mlir::dann::kKernelPipeline = {
+    "dann-kernel-pipeline", "lower linalg on tensors to loops and kernels",
+    R"(dann-select-kernels,
+       func.func(dann-choose-destinations),
+       dann-buffer-pipeline,
+       convert-linalg-to-onednn,
+       dann-generate-products,
+       dann-outline-loops,
+       func.func(dann-vectorize-loops,
+                 convert-linalg-to-loops,
+                 dann-plan-memory),
+       convert-onednn-to-runtime,
        dann-allow-reassociation)"};
+
+StringRef mlir::dann::stringifyBackend(Backend backend) {
+  switch (backend) {
+  case Backend::Auto:
+    return "auto";
+  case Backend::OneDnn:
+    return "onednn";
+  case Backend::Generated:
+    return "generated";
+  }
+  llvm_unreachable("unknown backend");
+}
+
+std::string mlir::dann::buildKernelPipeline(const KernelOptions &options) {
+  std::string pipeline = kKernelPipeline.passes;
+  auto give = [&](StringRef pass, const llvm::Twine &passOptions) {
+    pipeline.insert(pipeline.find(pass) + pass.size(),
+                    ("{" + passOptions + "}").str());
+  };
+  give("dann-select-kernels", "backend=" + stringifyBackend(options.backend) +
+                                  (options.explain ? " explain" : ""));
+  if (options.useBf16)
+    pipeline = "dann-use-bf16," + pipeline;
+  give("dann-generate-products",
+       "vector-bytes=" + llvm::Twine(options.vectorBytes) +
+           " rows=" + llvm::Twine(options.rows));
+  give("dann-vectorize-loops",
+       "vector-bytes=" + llvm::Twine(options.vectorBytes));
+  return pipeline;
+}
 
 const Pipeline mlir::dann::kLlvmPipeline = {
     "dann-llvm-pipeline", "lower loops on buffers to the LLVM dialect",
@@ -64,14 +108,16 @@ const Pipeline mlir::dann::kLlvmPipeline = {
        convert-scf-to-cf,
        canonicalize,
        cse,
-       func.func(llvm-request-c-wrappers),
        convert-math-to-llvm,
        convert-math-to-libm,
-       finalize-memref-to-llvm{use-generic-functions=true},
+       convert-vector-to-llvm,
+       finalize-memref-to-llvm,
+       arith-expand,
        convert-arith-to-llvm,
        convert-index-to-llvm,
        convert-cf-to-llvm,
        convert-func-to-llvm,
+       convert-ub-to-llvm,
        reconcile-unrealized-casts,
        canonicalize,
        cse)"};
@@ -88,7 +134,7 @@ static void registerPipeline(const Pipeline &pipeline) {
 
 void mlir::dann::registerPipelines() {
   for (const Pipeline *pipeline :
-       {&kGraphPipeline, &kOneDnnPipeline, &kGeneratedPipeline, &kLoopsPipeline,
+       {&kGraphPipeline, &kLinalgPipeline, &kBufferPipeline, &kKernelPipeline,
         &kLlvmPipeline})
     registerPipeline(*pipeline);
 }

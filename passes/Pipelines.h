@@ -18,14 +18,28 @@ struct Pipeline {
 
 /// From a model to explicit, checked training entry points.
 extern const Pipeline kGraphPipeline;
-/// From there to loops on buffers and calls of oneDNN, ...
-extern const Pipeline kOneDnnPipeline;
-/// ... or to loops on buffers alone.
-extern const Pipeline kGeneratedPipeline;
-/// What both have in common, from linalg on tensors on.
-extern const Pipeline kLoopsPipeline;
+/// From there to linalg on tensors, in the form that kernels want, ...
+extern const Pipeline kLinalgPipeline;
+/// ... to linalg on buffers, of which each thread has its share, ...
+extern const Pipeline kBufferPipeline;
+/// ... and to loops and kernels, with the default KernelOptions.
+extern const Pipeline kKernelPipeline;
 /// From loops on buffers to the LLVM dialect.
 extern const Pipeline kLlvmPipeline;
+
+/// What computes products: oneDNN, generated code, or what suits each of them.
+enum class Backend { Auto, OneDnn, Generated };
+StringRef stringifyBackend(Backend backend);
+
+/// What kKernelPipeline depends on beside the program.
+struct KernelOptions {
+  Backend backend = Backend::Auto;
+  bool useBf16 = false;     // factors of products in bf16
+  bool explain = false;     // remarks say what was chosen, and why
+  int64_t vectorBytes = 64; // of a vector register
+  int64_t rows = 12;        // of a register tile of 2 vectors each
+};
+std::string buildKernelPipeline(const KernelOptions &options);
 
 void registerPipelines();
 

@@ -18,7 +18,6 @@ void mlir::dann::registerDialects(DialectRegistry &registry) {
   registerAllExtensions(registry);
   registry.insert<DannDialect, onednn::OneDnnDialect>();
   registerDifferentiableOpInterfaceExternalModels(registry);
-  onednn::registerBufferizableOpInterfaceExternalModels(registry);
 }
 
 void mlir::dann::registerPasses() {

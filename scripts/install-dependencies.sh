@@ -5,7 +5,7 @@
 # usage: scripts/install-dependencies.sh [build|test|benchmark]
 #
 # `build` (the default) is enough to build dann and to train; `test` adds what
-# the tests need, `benchmark` what the comparison with PyTorch needs.
+# the tests need, `benchmark` what the comparison with other systems needs.
 set -euo pipefail
 
 build=(
@@ -16,7 +16,13 @@ build=(
   dataset-fashion-mnist
 )
 test=(libgtest-dev libgmock-dev python3 python3-numpy clang-format-14)
-benchmark=(python3 python3-numpy python3-torch libopenblas0-openmp)
+benchmark=(
+  python3 python3-numpy python3-torch python3-onnx python3-matplotlib
+  libopenblas0-openmp
+)
+# A node that did not come from Debian brings its own npm, and conflicts with
+# Debian's.
+command -v npm >/dev/null || benchmark+=(nodejs npm)
 
 fail() {
   echo "error: $*" >&2

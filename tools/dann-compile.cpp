@@ -35,18 +35,26 @@ static cl::opt<Emit> emitKind(
                clEnumValN(Emit::Executable, "executable", "a program")),
     cl::cat(category));
 static cl::opt<Backend> backend(
-    "backend", cl::desc("What computes products (default: onednn)"),
-    cl::init(Backend::OneDnn),
-    cl::values(clEnumValN(Backend::OneDnn, "onednn", "the oneDNN library"),
+    "backend", cl::desc("What computes products (default: auto)"),
+    cl::init(Backend::Auto),
+    cl::values(clEnumValN(Backend::Auto, "auto",
+                          "what is faster for the type and shape of each"),
+               clEnumValN(Backend::OneDnn, "onednn", "the oneDNN library"),
                clEnumValN(Backend::Generated, "generated", "generated code")),
     cl::cat(category));
-static cl::opt<ElementType> elementType(
-    "element-type", cl::desc("Type of all numbers (default: f32)"),
-    cl::init(ElementType::F32),
-    cl::values(clEnumValN(ElementType::F32, "f32", "single precision"),
-               clEnumValN(ElementType::F64, "f64",
-                          "double precision (generated backend only)")),
+static cl::opt<Precision> precision(
+    "precision", cl::desc("Type of numbers (default: f32)"),
+    cl::init(Precision::F32),
+    cl::values(
+        clEnumValN(Precision::F32, "f32", "single precision"),
+        clEnumValN(Precision::BF16, "bf16",
+                   "products of bf16 numbers, all else in single precision"),
+        clEnumValN(Precision::F64, "f64", "double precision")),
     cl::cat(category));
+static cl::opt<bool>
+    explain("explain",
+            cl::desc("Say which kernel computes each product, and why"),
+            cl::cat(category));
 static cl::opt<std::string>
     targetCpu("target-cpu",
               cl::desc("CPU to generate code for (default: this machine's)"),
@@ -85,7 +93,8 @@ int main(int argc, char **argv) {
   }
   CompileOptions options;
   options.backend = backend;
-  options.elementType = elementType;
+  options.precision = precision;
+  options.explain = explain;
   options.emit = emitKind;
   options.targetCpu = targetCpu;
   options.outputPath = outputPath.empty() ? getDefaultOutputPath() : outputPath;
@@ -104,11 +113,13 @@ int main(int argc, char **argv) {
   // What has no place in the model is said as other programs say it.
   mlir::ScopedDiagnosticHandler unlocated(
       context.get(), [](mlir::Diagnostic &diagnostic) {
-        if (!llvm::isa<mlir::UnknownLoc>(diagnostic.getLocation()) ||
-            diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+        if (!llvm::isa<mlir::UnknownLoc>(diagnostic.getLocation()))
           return mlir::failure();
-        llvm::WithColor::error(llvm::errs(), "dann-compile")
-            << diagnostic.str() << "\n";
+        llvm::raw_ostream &os =
+            diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error
+                ? llvm::WithColor::error(llvm::errs(), "dann-compile")
+                : llvm::WithColor::warning(llvm::errs(), "dann-compile");
+        os << diagnostic.str() << "\n";
         return mlir::success();
       });
   return failed(compile(text, inputPath, options, *context));

@@ -46,6 +46,20 @@ void DannDialect::initialize() {
 
 LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
+  if (attribute.getName() == kKernelAttr)
+    return isa<StringAttr>(attribute.getValue())
+               ? success()
+               : op->emitError() << "'" << kKernelAttr << "' must be a string";
+  if (attribute.getName() == kOperationsAttr)
+    return isa<ArrayAttr>(attribute.getValue()) ? success()
+                                                : op->emitError()
+                                                      << "'" << kOperationsAttr
+                                                      << "' must be an array";
+  if (attribute.getName() == kScratchAttr)
+    return isa<DenseI64ArrayAttr>(attribute.getValue())
+               ? success()
+               : op->emitError()
+                     << "'" << kScratchAttr << "' must be an array of i64";
   if (attribute.getName() != kSettingsAttr)
     return op->emitError() << "'" << attribute.getName().getValue()
                            << "' is not an attribute of operations";

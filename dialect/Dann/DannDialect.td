@@ -43,6 +43,11 @@ def Dann_Dialect : Dialect {
     static constexpr llvm::StringLiteral kRangeAttr = "dann.range";
     static constexpr llvm::StringLiteral kUpdatesAttr = "dann.updates";
     static constexpr llvm::StringLiteral kSettingsAttr = "dann.settings";
+    // Which kernel computes a product, the operations of a lowered entry point,
+    // and its scratch memory.
+    static constexpr llvm::StringLiteral kKernelAttr = "dann.kernel";
+    static constexpr llvm::StringLiteral kOperationsAttr = "dann.operations";
+    static constexpr llvm::StringLiteral kScratchAttr = "dann.scratch";
 
   private:
     llvm::LogicalResult verifySignatureAttribute(Operation *op, Type type,

@@ -2,8 +2,6 @@
 
 #include "OneDnn/OneDnn.h"
 
-#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
-#include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -37,91 +35,37 @@ void OneDnnDialect::initialize() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult MatmulOp::verify() {
-  bool onTensors = isa<RankedTensorType>(getDst().getType());
-  for (Value operand : getOperands())
-    if (isa<RankedTensorType>(operand.getType()) != onTensors)
-      return emitOpError("operands must be all tensors or all memrefs");
-  if (onTensors &&
-      (!getResult() || getResult().getType() != getDst().getType()))
-    return emitOpError("must have one result of the type of dst");
-  if (!onTensors && getResult())
-    return emitOpError("on memrefs must have no result");
-  if (!getScale().isFinite())
-    return emitOpError("scale must be finite");
-
-  auto a = cast<ShapedType>(getA().getType()).getShape();
-  auto b = cast<ShapedType>(getB().getType()).getShape();
-  auto dst = cast<ShapedType>(getDst().getType()).getShape();
-  int64_t m = a[getTransposeA() ? 1 : 0], ka = a[getTransposeA() ? 0 : 1];
-  int64_t kb = b[getTransposeB() ? 1 : 0], n = b[getTransposeB() ? 0 : 1];
+  auto aType = cast<MemRefType>(getA().getType());
+  auto bType = cast<MemRefType>(getB().getType());
+  auto dstType = cast<MemRefType>(getDst().getType());
+  if (aType.getElementType() != bType.getElementType())
+    return emitOpError("element types of a and b differ: ")
+           << aType.getElementType() << " and " << bType.getElementType();
+  for (MemRefType type : {aType, bType, dstType})
+    if (!type.isStrided())
+      return emitOpError("operands must have strides, but one is ") << type;
   auto agree = [&](int64_t lhs, int64_t rhs, StringRef what) -> LogicalResult {
     if (ShapedType::isDynamic(lhs) || ShapedType::isDynamic(rhs) || lhs == rhs)
       return success();
     return emitOpError() << what << " differ: " << lhs << " and " << rhs;
   };
-  if (failed(agree(ka, kb, "inner sizes of op(a) and op(b)")) ||
-      failed(agree(m, dst[0], "rows of op(a) and dst")) ||
-      failed(agree(n, dst[1], "columns of op(b) and dst")))
+  if (failed(agree(aType.getDimSize(1), bType.getDimSize(0),
+                   "columns of a and rows of b")) ||
+      failed(agree(aType.getDimSize(0), dstType.getDimSize(0),
+                   "rows of a and dst")))
     return failure();
-  if (getBias())
-    return agree(cast<ShapedType>(getBias().getType()).getShape()[0], n,
-                 "sizes of bias and columns of op(b)");
-  return success();
+  return agree(bType.getDimSize(1), dstType.getDimSize(1),
+               "columns of b and dst");
 }
 
 void MatmulOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
-  if (isa<RankedTensorType>(getDst().getType()))
-    return;
   auto *resource = SideEffects::DefaultResource::get();
-  for (OpOperand &operand : getOperation()->getOpOperands()) {
-    bool isDst = isDpsInit(&operand);
-    if (!isDst || getAccumulate())
-      effects.emplace_back(MemoryEffects::Read::get(), &operand, resource);
-    if (isDst)
-      effects.emplace_back(MemoryEffects::Write::get(), &operand, resource);
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Bufferization
-//===----------------------------------------------------------------------===//
-
-namespace {
-struct MatmulBufferization
-    : public bufferization::DstBufferizableOpInterfaceExternalModel<
-          MatmulBufferization, MatmulOp> {
-  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
-                              const bufferization::AnalysisState &) const {
-    auto matmul = cast<MatmulOp>(op);
-    return !matmul.isDpsInit(&operand) || matmul.getAccumulate();
-  }
-
-  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
-                          const bufferization::BufferizationOptions &options,
-                          bufferization::BufferizationState &state) const {
-    OpBuilder::InsertionGuard guard(rewriter);
-    rewriter.setInsertionPoint(op);
-    SmallVector<Value> buffers;
-    for (Value operand : op->getOperands()) {
-      FailureOr<Value> buffer =
-          bufferization::getBuffer(rewriter, operand, options, state);
-      if (failed(buffer))
-        return failure();
-      buffers.push_back(*buffer);
-    }
-    MatmulOp::create(rewriter, op->getLoc(), TypeRange(), buffers,
-                     op->getAttrs());
-    bufferization::replaceOpWithBufferizedValues(rewriter, op, buffers.back());
-    return success();
-  }
-};
-} // namespace
-
-void mlir::onednn::registerBufferizableOpInterfaceExternalModels(
-    DialectRegistry &registry) {
-  registry.addExtension(+[](MLIRContext *context, OneDnnDialect *) {
-    MatmulOp::attachInterface<MatmulBufferization>(*context);
-  });
+  effects.emplace_back(MemoryEffects::Read::get(), &getAMutable(), resource);
+  effects.emplace_back(MemoryEffects::Read::get(), &getBMutable(), resource);
+  if (getAccumulate())
+    effects.emplace_back(MemoryEffects::Read::get(), &getDstMutable(),
+                         resource);
+  effects.emplace_back(MemoryEffects::Write::get(), &getDstMutable(), resource);
 }

@@ -7,7 +7,6 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
-#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "OneDnn/OneDnnEnums.h.inc"
@@ -19,12 +18,5 @@
 
 #define GET_OP_CLASSES
 #include "OneDnn/OneDnnOps.h.inc"
-
-namespace mlir::onednn {
-
-/// Lets one-shot bufferization handle the operations of this dialect.
-void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry);
-
-} // namespace mlir::onednn
 
 #endif // DANN_DIALECT_ONEDNN_H

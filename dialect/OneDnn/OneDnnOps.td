@@ -29,49 +29,38 @@ def OneDnn_PostOp : I32Enum<"PostOp", "what a kernel applies to its result", [
 def OneDnn_PostOpAttr : EnumAttr<OneDnn_Dialect, OneDnn_PostOp, "post_op">;
 def OneDnn_PostOpsAttr : TypedArrayAttrBase<OneDnn_PostOpAttr, "post-ops">;
 
-def OneDnn_Matrix : AnyTypeOf<[2DTensorOf<[F32]>, MemRefRankOf<[F32], [2]>]>;
-def OneDnn_Vector : AnyTypeOf<[1DTensorOf<[F32]>, MemRefRankOf<[F32], [1]>]>;
+class OneDnn_Matrix<list<Type> types>
+    : StridedMemRefRankOf<types, [2]>;
 
 def OneDnn_MatmulOp : Op<OneDnn_Dialect, "matmul", [
-    DestinationStyleOpInterface,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "matrix product with epilogue";
   let description = [{
-        dst = post_ops(scale * op(a) . op(b) + bias + dst)
+        dst = post_ops(a . b + dst)
 
-    where op transposes under `transpose_a` or `transpose_b`, `bias[N]` is added
-    to each row if given, and the old `dst` only with `accumulate`; without it
-    the contents of `dst` are not read.
+    where the old `dst` is added only with `accumulate`; without it the contents
+    of `dst` are not read. Transposed operands are memrefs with such strides.
 
-    Constraints: op(a) is [M, K], op(b) is [K, N], dst is [M, N]; all operands
-    are tensors, or all are memrefs; the scale is finite.
+    Constraints: a is [M, K], b is [K, N], dst is [M, N]; a and b have one
+    element type.
 
     Example:
 
     ```mlir
-    %z = onednn.matmul ins(%x, %w : tensor<?x784xf32>, tensor<500x784xf32>)
-                       bias(%b : tensor<500xf32>)
-                       outs(%init : tensor<?x500xf32>)
-                       {post_ops = [#onednn<post_op relu>], transpose_b}
-       -> tensor<?x500xf32>
+    onednn.matmul ins(%w, %x : memref<500x784xf32>, memref<784x?xf32>)
+                  outs(%z : memref<500x?xf32>)
+                  {post_ops = [#onednn<post_op relu>]}
     ```
   }];
-  let arguments = (ins OneDnn_Matrix:$a, OneDnn_Matrix:$b,
-                       Optional<OneDnn_Vector>:$bias, OneDnn_Matrix:$dst,
-                       UnitAttr:$transpose_a, UnitAttr:$transpose_b,
-                       DefaultValuedAttr<F32Attr, "1.0f">:$scale,
-                       UnitAttr:$accumulate,
+  let arguments = (ins OneDnn_Matrix<[F32, BF16]>:$a,
+                       OneDnn_Matrix<[F32, BF16]>:$b,
+                       OneDnn_Matrix<[F32]>:$dst, UnitAttr:$accumulate,
                        DefaultValuedAttr<OneDnn_PostOpsAttr, "{}">:$post_ops);
-  let results = (outs Optional<2DTensorOf<[F32]>>:$result);
   let assemblyFormat = [{
     `ins` `(` $a `,` $b `:` type($a) `,` type($b) `)`
-    (`bias` `(` $bias^ `:` type($bias) `)`)?
-    `outs` `(` $dst `:` type($dst) `)` attr-dict (`->` type($result)^)?
+    `outs` `(` $dst `:` type($dst) `)` attr-dict
   }];
   let hasVerifier = 1;
-  let extraClassDeclaration = [{
-    ::mlir::MutableOperandRange getDpsInitsMutable() { return getDstMutable(); }
-  }];
 }
 
 #endif // ONEDNN_OPS

@@ -68,8 +68,9 @@ std::string arguments_text(const EntryPoint &entry_point,
 void print_text(const Description &program) {
   std::printf("%s: %s, %s\n", program.name.c_str(), program.loss.c_str(),
               program.optimizer.c_str());
-  std::printf("compiled for %s, backend %s, %s\n", program.target_cpu.c_str(),
-              program.backend.c_str(), name_of(program.element_type));
+  std::printf("compiled for %s, backend %s, %s, products in %s\n",
+              program.target_cpu.c_str(), program.backend.c_str(),
+              name_of(program.element_type), program.precision.c_str());
   std::printf("input %s in [%g, %g], %lld classes\n",
               to_string(program.input_shape).c_str(), program.input_minimum,
               program.input_maximum, static_cast<long long>(program.classes));
@@ -83,6 +84,16 @@ void print_text(const Description &program) {
     std::printf("  %s: %s -> %s\n", entry_point.name.c_str(),
                 arguments_text(entry_point, program, Access::Read).c_str(),
                 arguments_text(entry_point, program, Access::Write).c_str());
+
+  std::printf("\nscratch memory at batch size %lld\n  %-18s  %12s  %12s\n",
+              static_cast<long long>(program.default_batch_size), "entry point",
+              "bytes", "lower bound");
+  for (const EntryPoint &entry_point : program.entry_points)
+    std::printf("  %-18s  %12lld  %12lld\n", entry_point.name.c_str(),
+                static_cast<long long>(
+                    entry_point.scratch.bytes(program.default_batch_size)),
+                static_cast<long long>(entry_point.scratch.live_bytes(
+                    program.default_batch_size)));
 
   std::size_t width = 4;
   for (const Parameter &parameter : program.parameters)
@@ -115,7 +126,12 @@ Json to_json(const Description &program) {
                            {"shape", argument.shape},
                            {"access", name_of(argument.access)}});
     entry_points.push_back(
-        {{"name", entry_point.name}, {"arguments", arguments}});
+        {{"name", entry_point.name},
+         {"arguments", arguments},
+         {"scratch_bytes",
+          entry_point.scratch.bytes(program.default_batch_size)},
+         {"scratch_lower_bound",
+          entry_point.scratch.live_bytes(program.default_batch_size)}});
   }
   Json parameters = Json::array();
   std::int64_t total = 0;
@@ -137,6 +153,7 @@ Json to_json(const Description &program) {
       {"target_cpu", program.target_cpu},
       {"cpu_features", program.cpu_features},
       {"element_type", name_of(program.element_type)},
+      {"precision", program.precision},
       {"input",
        {{"shape", program.input_shape},
         {"minimum", program.input_minimum},

@@ -4,14 +4,10 @@
 #include "model_abi.h"
 
 #include <cctype>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <new>
 #include <string>
-#include <unistd.h>
 
 using namespace dann;
 using namespace dann::cli;
@@ -42,19 +38,6 @@ std::string sentence_of(const CLI::ParseError &error, const CLI::App &app) {
   return sentence;
 }
 
-/// Makes threads that wait for each other give way after microseconds instead
-/// of milliseconds. libgomp's default is made for a machine of its own: where
-/// another process computes as well, a step of two threads took up to 350 ms
-/// instead of 0.7; with this it took 4, and on an idle machine no longer than
-/// before. libgomp reads the variable before main, hence the new start; if that
-/// fails, nothing but time is lost.
-void limit_spinning(char **argv) {
-  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY"))
-    return;
-  if (setenv("GOMP_SPINCOUNT", "1000", 0) == 0)
-    execv("/proc/self/exe", argv);
-}
-
 int run(int argc, char **argv, const std::string &name) {
   ProgramPointer program = Program::from_model(dann_model);
   int exit_status = 0;
@@ -83,7 +66,6 @@ int run(int argc, char **argv, const std::string &name) {
 } // namespace
 
 int main(int argc, char **argv) {
-  limit_spinning(argv);
   // A limit on the size of files is an error of the write that exceeds it, not
   // the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -65,7 +65,7 @@ void add_threads(CLI::App &command, int &threads) {
       .add_option_function<std::int64_t>(
           "--threads",
           [&threads](const std::int64_t &value) { threads = int(value); },
-          "Threads to compute with (default: all processors)")
+          "Threads to compute with (default: the physical cores)")
       ->check([](const std::string &text) -> std::string {
         int number;
         if (parse(text, number) && number >= 1 && number <= 1024)

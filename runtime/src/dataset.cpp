@@ -2,11 +2,13 @@
 
 #include "array_file.h"
 #include "elements.h"
+#include "execution.h"
 #include "fail.h"
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace dann {
 
@@ -18,11 +20,13 @@ std::int64_t sample_size(const Description &program) {
 
 template <typename T>
 void gather_bytes(const unsigned char *from, std::int64_t features,
-                  const std::int64_t *indices, std::int64_t count,
-                  const std::array<double, 256> &values, T *to) {
+                  const std::int64_t *indices, std::int64_t begin,
+                  std::int64_t end, const std::array<double, 256> &values,
+                  T *to) {
   std::array<T, 256> table;
   std::copy(values.begin(), values.end(), table.begin());
-  for (std::int64_t i = 0; i < count; ++i) {
+  to += begin * features;
+  for (std::int64_t i = begin; i < end; ++i) {
     const unsigned char *sample = from + indices[i] * features;
     for (std::int64_t j = 0; j < features; ++j)
       *to++ = table[sample[j]];
@@ -74,23 +78,36 @@ Samples::Samples(const Tensor &array, const Description &program,
          program.input_maximum, "]");
 }
 
-void Samples::gather(const std::int64_t *indices, std::int64_t count,
-                     const Tensor &x) const {
+void Samples::gather(const std::int64_t *indices, std::int64_t begin,
+                     std::int64_t end, const Tensor &x) const {
   if (elements_.element_type() == ElementType::U8) {
     auto *bytes = elements_.data<const std::uint8_t>();
     if (x.element_type() == ElementType::F32)
-      gather_bytes(bytes, features_, indices, count, byte_values_,
+      gather_bytes(bytes, features_, indices, begin, end, byte_values_,
                    x.data<float>());
     else
-      gather_bytes(bytes, features_, indices, count, byte_values_,
+      gather_bytes(bytes, features_, indices, begin, end, byte_values_,
                    x.data<double>());
     return;
   }
   std::size_t size = std::size_t(features_) * size_of(elements_.element_type());
   auto *from = static_cast<const char *>(elements_.bytes());
   auto *to = static_cast<char *>(x.mutable_bytes());
-  for (std::int64_t i = 0; i < count; ++i, to += size)
-    std::memcpy(to, from + std::size_t(indices[i]) * size, size);
+  for (std::int64_t i = begin; i < end; ++i)
+    std::memcpy(to + std::size_t(i) * size,
+                from + std::size_t(indices[i]) * size, size);
+}
+
+void Samples::prefetch(const std::int64_t *indices, std::int64_t begin,
+                       std::int64_t end) const {
+  constexpr std::size_t line = 64;
+  std::size_t size = std::size_t(features_) * size_of(elements_.element_type());
+  for (std::int64_t i = begin; i < end; ++i) {
+    auto *sample = static_cast<const char *>(elements_.bytes()) +
+                   std::size_t(indices[i]) * size;
+    for (std::size_t at = 0; at < size; at += line)
+      __builtin_prefetch(sample + at);
+  }
 }
 
 Dataset Dataset::load(const std::string &x_path, const std::string &y_path,
@@ -124,12 +141,12 @@ Dataset::Dataset(Samples samples, const Tensor &labels,
   }
 }
 
-void Dataset::gather(const std::int64_t *indices, std::int64_t count,
-                     const Tensor &x, const Tensor &y) const {
-  samples_.gather(indices, count, x);
+void Dataset::gather(const std::int64_t *indices, std::int64_t begin,
+                     std::int64_t end, const Tensor &x, const Tensor &y) const {
+  samples_.gather(indices, begin, end, x);
   auto *from = labels_.data<const std::int64_t>();
   auto *to = y.data<std::int64_t>();
-  for (std::int64_t i = 0; i < count; ++i)
+  for (std::int64_t i = begin; i < end; ++i)
     to[i] = from[indices[i]];
 }
 
@@ -158,16 +175,32 @@ void Batch::resize(std::int64_t count) {
   y = Tensor::borrow(y_buffer_.data<std::int64_t>(), {count});
 }
 
+/// The calling thread's share [begin, end) of `count` samples.
+static std::pair<std::int64_t, std::int64_t> share(std::int64_t count) {
+  const ThreadContext &thread = ThreadContext::current();
+  std::int64_t threads = thread.pool->count();
+  return {count * thread.index / threads, count * (thread.index + 1) / threads};
+}
+
 void Batch::gather(const Dataset &data, const std::int64_t *indices,
-                   std::int64_t count) {
+                   std::int64_t count, Execution &execution,
+                   std::int64_t following) {
   resize(count);
-  data.gather(indices, count, x, y);
+  execution.run([&] {
+    auto [begin, end] = share(count);
+    data.gather(indices, begin, end, x, y);
+    auto [next_begin, next_end] = share(following);
+    data.prefetch(indices + count, next_begin, next_end);
+  });
 }
 
 void Batch::gather(const Samples &data, const std::int64_t *indices,
-                   std::int64_t count) {
+                   std::int64_t count, Execution &execution) {
   resize(count);
-  data.gather(indices, count, x);
+  execution.run([&] {
+    auto [begin, end] = share(count);
+    data.gather(indices, begin, end, x);
+  });
 }
 
 DataFiles DataFiles::find(const std::string &directory,

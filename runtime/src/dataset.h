@@ -9,6 +9,8 @@
 
 namespace dann {
 
+class Execution;
+
 /// The inputs of a data set, without labels.
 class Samples {
 public:
@@ -24,10 +26,14 @@ public:
 
   std::int64_t count() const { return count_; }
 
-  /// Copies samples into the first rows of `x`, a buffer of the program's
-  /// element type.
-  void gather(const std::int64_t *indices, std::int64_t count,
+  /// Copies samples indices[begin], …, indices[end - 1] into the rows of those
+  /// numbers of `x`, a buffer of the program's element type.
+  void gather(const std::int64_t *indices, std::int64_t begin, std::int64_t end,
               const Tensor &x) const;
+
+  /// Brings samples nearer that will be gathered soon.
+  void prefetch(const std::int64_t *indices, std::int64_t begin,
+                std::int64_t end) const;
 
 private:
   // Bytes stay bytes until they are gathered: a quarter of the memory.
@@ -47,8 +53,12 @@ public:
           const std::string &name);
 
   std::int64_t count() const { return samples_.count(); }
-  void gather(const std::int64_t *indices, std::int64_t count, const Tensor &x,
-              const Tensor &y) const;
+  void gather(const std::int64_t *indices, std::int64_t begin, std::int64_t end,
+              const Tensor &x, const Tensor &y) const;
+  void prefetch(const std::int64_t *indices, std::int64_t begin,
+                std::int64_t end) const {
+    samples_.prefetch(indices, begin, end);
+  }
 
 private:
   Samples samples_;
@@ -56,16 +66,25 @@ private:
 };
 
 /// One batch of a data set in buffers that are reused.
+///
+/// All threads of an execution fill it, between two steps. A thread of its own
+/// that did so during the steps would take its time from a thread that the
+/// others wait for. What takes longest are the misses of the cache, as samples
+/// are in any order; so the next batch is fetched ahead: 32 images of 28 x 28
+/// take one thread 7 µs instead of 18.
 class Batch {
 public:
   /// Room for `size` samples of the program.
   Batch(const Description &program, std::int64_t size);
 
-  /// Fills the buffers; `x` and `y` are views of `count` samples.
+  /// Fills the buffers; `x` and `y` are views of `count` samples. The
+  /// `following` indices behind those of the batch are what will be asked for
+  /// next.
   void gather(const Dataset &data, const std::int64_t *indices,
-              std::int64_t count);
+              std::int64_t count, Execution &execution,
+              std::int64_t following = 0);
   void gather(const Samples &data, const std::int64_t *indices,
-              std::int64_t count);
+              std::int64_t count, Execution &execution);
 
   Tensor x, y;
 

@@ -46,7 +46,8 @@ template <typename F> decltype(auto) visit(ElementType type, F &&f) {
 std::optional<std::int64_t> element_count_of(const Shape &shape,
                                              ElementType type);
 
-/// An uninitialised buffer, aligned for vector loads. Throws OutOfMemory.
+/// An uninitialised buffer, aligned for vector loads; from 2 MB on aligned to
+/// huge pages, and in them if the system has some. Throws OutOfMemory.
 std::shared_ptr<void> allocate_elements(std::size_t bytes);
 
 /// Converts all elements of `from` to `type` (f32, f64, i64, or that of

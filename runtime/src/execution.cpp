@@ -1,7 +1,9 @@
 #include "execution.h"
 
+#include "elements.h"
 #include "fail.h"
 #include "model_abi.h"
+#include "recording.h"
 
 // Declared here and not by <omp.h>, which belongs to the compiler at hand: with
 // Clang it would be that of another OpenMP library than oneDNN's, libgomp, and
@@ -13,82 +15,113 @@ int omp_get_max_threads();
 
 namespace dann {
 
-static thread_local Execution *current_execution = nullptr;
+// Initial-exec: found without a call, also in the shared library, for which the
+// C library keeps room for a few such pointers.
+[[gnu::tls_model("initial-exec")]] static constinit thread_local ThreadContext
+    *current_context = nullptr;
 
-ExecutionScope::ExecutionScope(Execution &execution, int threads)
-    : execution_(execution), outer_(current_execution),
-      outer_threads_(omp_get_max_threads()) {
-  current_execution = &execution;
-  omp_set_num_threads(threads);
+[[gnu::cold, noreturn]] static void fail_outside() {
+  fail(ErrorCode::Internal, "compiled code was called outside of a session");
 }
 
-ExecutionScope::~ExecutionScope() {
-  omp_set_num_threads(outer_threads_);
-  current_execution = outer_;
-  execution_.arena.reset();
+ThreadContext &ThreadContext::current() {
+  if (!current_context) [[unlikely]]
+    fail_outside();
+  return *current_context;
 }
 
-Execution &ExecutionScope::current() {
-  if (!current_execution)
-    fail(ErrorCode::Internal, "compiled code was called outside of a session");
-  return *current_execution;
+// oneDNN computes each product on the thread that asks for it. How many threads
+// OpenMP would use for it is a setting of each thread.
+Execution::ContextScope::ContextScope(ThreadContext &context)
+    : outer_(current_context), outer_openmp_threads_(omp_get_max_threads()) {
+  current_context = &context;
+  omp_set_num_threads(1);
 }
 
-int default_thread_count() { return omp_get_max_threads(); }
+Execution::ContextScope::~ContextScope() {
+  omp_set_num_threads(outer_openmp_threads_);
+  current_context = outer_;
+}
 
-namespace {
+Execution::Execution(int threads) : pool_(threads) {
+  for (int index = 0; index < threads; ++index) {
+    ThreadContext &context = contexts_.emplace_back();
+    context.pool = &pool_;
+    context.index = index;
+  }
+}
 
-Matrix matrix_of(const MemRef<float, 2> &memref) {
+Execution::~Execution() = default;
+
+void *Execution::scratch(std::uint64_t bytes) {
+  // The address space of a process, and far below any overflow of sums.
+  constexpr std::uint64_t limit = std::uint64_t(1) << 47;
+  if (bytes > limit)
+    fail(ErrorCode::OutOfMemory, "out of memory: ", bytes,
+         " bytes of scratch memory are more than there can be");
+  if (!scratch_ || bytes > scratch_size_) {
+    // Not both at a time.
+    scratch_.reset();
+    scratch_size_ = 0;
+    scratch_ = allocate_elements(bytes);
+    scratch_size_ = bytes;
+  }
+  return scratch_.get();
+}
+
+void Execution::record_to(Recording *recording) {
+  for (ThreadContext &context : contexts_)
+    context.record = recording ? &recording->thread(context.index) : nullptr;
+}
+
+template <typename T> static Matrix<T> matrix_of(const MemRef<T, 2> &memref) {
   return {memref.aligned + memref.offset, memref.sizes[0], memref.sizes[1],
           memref.strides[0], memref.strides[1]};
 }
 
-void matmul(const MemRef<float, 2> &a, const MemRef<float, 2> &b,
-            const float *bias, const MemRef<float, 2> &dst, float scale,
-            std::int64_t flags) {
-  MatmulOptions options;
-  options.scale = scale;
-  options.bias = bias;
-  options.accumulate = flags & kAccumulate;
-  options.relu = flags & kRelu;
-  Matrix left = matrix_of(a), right = matrix_of(b);
-  ExecutionScope::current().matmuls.run(
-      flags & kTransposeA ? left.transposed() : left,
-      flags & kTransposeB ? right.transposed() : right, matrix_of(dst),
-      options);
+template <typename T>
+static void matmul(const MemRef<T, 2> &a, const MemRef<T, 2> &b,
+                   const MemRef<float, 2> &dst, std::int64_t flags) {
+  ThreadContext::current().matmuls.run(
+      matrix_of(a), matrix_of(b), matrix_of(dst),
+      {(flags & kAccumulate) != 0, (flags & kRelu) != 0});
 }
 
-} // namespace
 } // namespace dann
 
 using namespace dann;
 
-void _mlir_ciface_dann_onednn_matmul(MemRef<float, 2> *a, MemRef<float, 2> *b,
-                                     MemRef<float, 2> *dst, float scale,
-                                     std::int64_t flags) {
-  matmul(*a, *b, nullptr, *dst, scale, flags);
+std::int64_t dann_thread_index() { return ThreadContext::current().index; }
+
+std::int64_t dann_thread_count() {
+  return ThreadContext::current().pool->count();
 }
 
-void _mlir_ciface_dann_onednn_matmul_bias(MemRef<float, 2> *a,
-                                          MemRef<float, 2> *b,
-                                          MemRef<float, 1> *bias,
-                                          MemRef<float, 2> *dst, float scale,
+void dann_barrier() {
+  ThreadContext &context = ThreadContext::current();
+  if (!context.record) [[likely]]
+    return context.pool->barrier(context.index);
+  context.record->add(ThreadRecord::kBarrierBegin);
+  context.pool->barrier(context.index);
+  context.record->add(ThreadRecord::kBarrierEnd);
+}
+
+void dann_begin_operation(std::int64_t operation) {
+  ThreadContext &context = ThreadContext::current();
+  if (context.record) [[unlikely]]
+    context.record->add(std::int32_t(operation));
+}
+
+void _mlir_ciface_dann_onednn_matmul_f32(MemRef<float, 2> *a,
+                                         MemRef<float, 2> *b,
+                                         MemRef<float, 2> *dst,
+                                         std::int64_t flags) {
+  matmul(*a, *b, *dst, flags);
+}
+
+void _mlir_ciface_dann_onednn_matmul_bf16(MemRef<std::uint16_t, 2> *a,
+                                          MemRef<std::uint16_t, 2> *b,
+                                          MemRef<float, 2> *dst,
                                           std::int64_t flags) {
-  if (bias->sizes[0] != dst->sizes[1] ||
-      (bias->strides[0] != 1 && bias->sizes[0] > 1))
-    fail(ErrorCode::Internal, "a bias of ", bias->sizes[0],
-         " elements with stride ", bias->strides[0],
-         " cannot be added to rows of ", dst->sizes[1]);
-  matmul(*a, *b, bias->aligned + bias->offset, *dst, scale, flags);
+  matmul(*a, *b, *dst, flags);
 }
-
-void *_mlir_memref_to_llvm_alloc(std::uint64_t size) {
-  return ExecutionScope::current().arena.allocate(1, size);
-}
-
-void *_mlir_memref_to_llvm_aligned_alloc(std::uint64_t alignment,
-                                         std::uint64_t size) {
-  return ExecutionScope::current().arena.allocate(alignment, size);
-}
-
-void _mlir_memref_to_llvm_free(void *) {}

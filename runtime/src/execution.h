@@ -2,39 +2,73 @@
 #ifndef DANN_RUNTIME_EXECUTION_H
 #define DANN_RUNTIME_EXECUTION_H
 
-#include "arena.h"
 #include "matmul.h"
+#include "thread_pool.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
 
 namespace dann {
 
-/// The memory and kernels of one session.
-struct Execution {
-  Arena arena;
+class ThreadRecord;
+class Recording;
+
+/// What a thread of a session has of its own.
+struct alignas(64) ThreadContext {
+  ThreadPool *pool;
+  int index;
   MatmulCache matmuls;
+  ThreadRecord *record = nullptr; // null: nobody asks for it
+
+  /// That of the calling thread. Throws Internal if it runs no session's code.
+  static ThreadContext &current();
 };
 
-/// Makes an execution the current one of the calling thread, and its number of
-/// threads that of OpenMP, for as long as the scope lives. At the end all
-/// scratch memory is released, also when an error unwinds.
-class ExecutionScope {
+/// The threads, kernels and scratch memory of one session.
+class Execution {
 public:
-  ExecutionScope(Execution &execution, int threads);
-  ~ExecutionScope();
-  ExecutionScope(const ExecutionScope &) = delete;
-  ExecutionScope &operator=(const ExecutionScope &) = delete;
+  /// Throws like ThreadPool.
+  explicit Execution(int threads);
+  ~Execution();
 
-  /// Throws Internal if no scope is alive on this thread, which means that
-  /// compiled code was called past the session.
-  static Execution &current();
+  int threads() const { return pool_.count(); }
+
+  /// Calls `f` on all threads at once, with their contexts as the current ones.
+  /// What one of them throws goes on from here. OpenMP is kept from starting
+  /// threads in the meantime.
+  template <typename F> void run(F &&f) {
+    pool_.run([&](int index) {
+      ContextScope scope(contexts_[std::size_t(index)]);
+      f();
+    });
+  }
+
+  /// At least `bytes` of memory, 64-byte aligned, with unspecified content.
+  /// Valid until the next call. Throws OutOfMemory.
+  void *scratch(std::uint64_t bytes);
+
+  /// What threads do is recorded there from the next run on; null ends it.
+  void record_to(Recording *recording);
 
 private:
-  Execution &execution_;
-  Execution *outer_;
-  int outer_threads_;
-};
+  class ContextScope {
+  public:
+    explicit ContextScope(ThreadContext &context);
+    ~ContextScope();
+    ContextScope(const ContextScope &) = delete;
+    ContextScope &operator=(const ContextScope &) = delete;
 
-/// How many threads OpenMP would use.
-int default_thread_count();
+  private:
+    ThreadContext *outer_;
+    int outer_openmp_threads_;
+  };
+
+  std::deque<ThreadContext> contexts_;
+  std::shared_ptr<void> scratch_;
+  std::uint64_t scratch_size_ = 0;
+  ThreadPool pool_; // last: its threads use the rest
+};
 
 } // namespace dann
 

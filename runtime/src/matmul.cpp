@@ -50,17 +50,12 @@ using PrimitiveDesc = Owned<dnnl_primitive_desc_t, dnnl_primitive_desc_destroy>;
 using Attributes = Owned<dnnl_primitive_attr_t, dnnl_primitive_attr_destroy>;
 using PostOps = Owned<dnnl_post_ops_t, dnnl_post_ops_destroy>;
 
-/// What a primitive is specialised to. The scale is a part of it, because with
-/// a scale given at run time oneDNN 2.6 falls back to a slower kernel (up to
-/// 50 % for small products) that may also round differently. A schedule that
-/// changes the learning rate at every step therefore pays for new primitives
-/// (about 0.3 ms each).
+/// What a primitive is specialised to.
 struct Key {
   std::int64_t m, n, k;
   std::int64_t a_strides[2], b_strides[2], dst_strides[2];
-  std::uint32_t scale_bits;
-  bool bias, accumulate, relu;
-  char unused = 0; // no padding: keys are compared and hashed as bytes
+  bool bf16, accumulate, relu;
+  char unused[5] = {}; // no padding: keys are compared and hashed as bytes
 
   bool operator==(const Key &other) const {
     return std::memcmp(this, &other, sizeof(Key)) == 0;
@@ -80,12 +75,12 @@ struct KeyHash {
 };
 
 dnnl_memory_desc_t describe(std::int64_t rows, std::int64_t columns,
-                            const std::int64_t strides[2]) {
+                            const std::int64_t strides[2],
+                            dnnl_data_type_t type) {
   dnnl_dims_t extents = {rows, columns};
   dnnl_dims_t steps = {strides[0], strides[1]};
   dnnl_memory_desc_t descriptor;
-  check(dnnl_memory_desc_init_by_strides(&descriptor, 2, extents, dnnl_f32,
-                                         steps),
+  check(dnnl_memory_desc_init_by_strides(&descriptor, 2, extents, type, steps),
         "describe a matrix");
   return descriptor;
 }
@@ -94,28 +89,15 @@ dnnl_memory_desc_t describe(std::int64_t rows, std::int64_t columns,
 class Matmul {
 public:
   Matmul(const Key &key, dnnl_engine_t engine) {
-    dnnl_memory_desc_t a = describe(key.m, key.k, key.a_strides);
-    dnnl_memory_desc_t b = describe(key.k, key.n, key.b_strides);
-    dnnl_memory_desc_t dst = describe(key.m, key.n, key.dst_strides);
-    const std::int64_t bias_strides[2] = {key.n, 1};
-    dnnl_memory_desc_t bias = describe(1, key.n, bias_strides);
-
-    float scale;
-    std::memcpy(&scale, &key.scale_bits, sizeof scale);
-    // oneDNN scales the bias of a matmul as well; ours is added after.
-    bool bias_as_post_op = key.bias && scale != 1;
+    dnnl_data_type_t type = key.bf16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_memory_desc_t a = describe(key.m, key.k, key.a_strides, type);
+    dnnl_memory_desc_t b = describe(key.k, key.n, key.b_strides, type);
+    dnnl_memory_desc_t dst = describe(key.m, key.n, key.dst_strides, dnnl_f32);
 
     PostOps post_ops;
     check(dnnl_post_ops_create(post_ops.out()), "create post-ops");
     if (key.accumulate)
       check(dnnl_post_ops_append_sum(post_ops.get(), 1), "append a sum");
-    int bias_argument = DNNL_ARG_BIAS;
-    if (bias_as_post_op) {
-      bias_argument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(key.accumulate ? 1 : 0) |
-                      DNNL_ARG_SRC_1;
-      check(dnnl_post_ops_append_binary(post_ops.get(), dnnl_binary_add, &bias),
-            "append a bias");
-    }
     if (key.relu)
       check(dnnl_post_ops_append_eltwise(post_ops.get(), 1, dnnl_eltwise_relu,
                                          0, 0),
@@ -128,15 +110,9 @@ public:
     check(dnnl_primitive_attr_set_scratchpad_mode(attributes.get(),
                                                   dnnl_scratchpad_mode_user),
           "set the scratchpad mode");
-    if (scale != 1)
-      check(
-          dnnl_primitive_attr_set_output_scales(attributes.get(), 1, 0, &scale),
-          "set the scale");
 
     dnnl_matmul_desc_t operation;
-    check(dnnl_matmul_desc_init(&operation, &a, &b,
-                                key.bias && !bias_as_post_op ? &bias : nullptr,
-                                &dst),
+    check(dnnl_matmul_desc_init(&operation, &a, &b, nullptr, &dst),
           "describe a matmul");
     PrimitiveDesc descriptor;
     check(dnnl_primitive_desc_create(descriptor.out(), &operation,
@@ -149,52 +125,48 @@ public:
         descriptor.get(), dnnl_query_scratchpad_md, 0);
     scratchpad_size_ = dnnl_memory_desc_get_size(scratchpad);
 
-    add_argument(DNNL_ARG_SRC, a, engine);
-    add_argument(DNNL_ARG_WEIGHTS, b, engine);
-    add_argument(DNNL_ARG_DST, dst, engine);
-    add_argument(DNNL_ARG_SCRATCHPAD, *scratchpad, engine);
-    if (key.bias)
-      add_argument(bias_argument, bias, engine);
+    set_argument(0, DNNL_ARG_SRC, a, engine);
+    set_argument(1, DNNL_ARG_WEIGHTS, b, engine);
+    set_argument(2, DNNL_ARG_DST, dst, engine);
+    set_argument(3, DNNL_ARG_SCRATCHPAD, *scratchpad, engine);
   }
 
   std::size_t scratchpad_size() const { return scratchpad_size_; }
 
-  void run(dnnl_stream_t stream, const Matrix &a, const Matrix &b,
-           const Matrix &dst, const float *bias, void *scratchpad) const {
-    // In the order in which the constructor adds the arguments.
-    void *buffers[kMaximumArguments] = {a.elements, b.elements, dst.elements,
-                                        scratchpad, const_cast<float *>(bias)};
-    for (int i = 0; i < argument_count_; ++i)
+  void run(dnnl_stream_t stream, void *a, void *b, void *dst,
+           void *scratchpad) const {
+    // In the order in which the constructor sets the arguments.
+    void *buffers[kArguments] = {a, b, dst, scratchpad};
+    for (int i = 0; i < kArguments; ++i)
       check(dnnl_memory_set_data_handle_v2(arguments_[i].memory, buffers[i],
                                            stream),
             "set a buffer");
-    check(dnnl_primitive_execute(primitive_.get(), stream, argument_count_,
+    check(dnnl_primitive_execute(primitive_.get(), stream, kArguments,
                                  arguments_),
           "run a matmul");
   }
 
 private:
-  static constexpr int kMaximumArguments = 5;
+  static constexpr int kArguments = 4;
 
-  void add_argument(int index, const dnnl_memory_desc_t &descriptor,
+  void set_argument(int i, int index, const dnnl_memory_desc_t &descriptor,
                     dnnl_engine_t engine) {
-    Memory &memory = memories_[argument_count_];
-    check(
-        dnnl_memory_create(memory.out(), &descriptor, engine, DNNL_MEMORY_NONE),
-        "create a memory object");
-    arguments_[argument_count_++] = {index, memory.get()};
+    check(dnnl_memory_create(memories_[i].out(), &descriptor, engine,
+                             DNNL_MEMORY_NONE),
+          "create a memory object");
+    arguments_[i] = {index, memories_[i].get()};
   }
 
   Primitive primitive_;
   std::size_t scratchpad_size_;
-  Memory memories_[kMaximumArguments];
-  dnnl_exec_arg_t arguments_[kMaximumArguments];
-  int argument_count_ = 0;
+  Memory memories_[kArguments];
+  dnnl_exec_arg_t arguments_[kArguments];
 };
 
 /// Strides as oneDNN takes them: along an extent of 1 the stride of a dense
 /// matrix, whatever the descriptor says.
-void set_strides(std::int64_t strides[2], const Matrix &matrix) {
+template <typename T>
+void set_strides(std::int64_t strides[2], const Matrix<T> &matrix) {
   std::int64_t row = matrix.row_stride, column = matrix.column_stride;
   if (matrix.columns == 1)
     column = 1;
@@ -213,12 +185,12 @@ void set_strides(std::int64_t strides[2], const Matrix &matrix) {
 }
 
 /// The product over no elements: what remains of dst.
-void run_without_product(const Matrix &dst, const MatmulOptions &options) {
+void run_without_product(const Matrix<float> &dst,
+                         const MatmulOptions &options) {
   for (std::int64_t i = 0; i < dst.rows; ++i)
     for (std::int64_t j = 0; j < dst.columns; ++j) {
       float &element = dst.elements[i * dst.row_stride + j * dst.column_stride];
-      float value = (options.accumulate ? element : 0.0f) +
-                    (options.bias ? options.bias[j] : 0.0f);
+      float value = options.accumulate ? element : 0.0f;
       element = options.relu ? std::max(value, 0.0f) : value;
     }
 }
@@ -271,8 +243,10 @@ std::size_t MatmulCache::primitive_count() const {
   return impl_->primitives.size();
 }
 
-void MatmulCache::run(const Matrix &a, const Matrix &b, const Matrix &dst,
-                      const MatmulOptions &options) {
+template <typename T>
+void MatmulCache::run_product(const Matrix<T> &a, const Matrix<T> &b,
+                              const Matrix<float> &dst,
+                              const MatmulOptions &options) {
   if (a.rows != dst.rows || b.columns != dst.columns || a.columns != b.rows)
     fail(ErrorCode::Internal, "a matmul of [", a.rows, ", ", a.columns,
          "] and [", b.rows, ", ", b.columns, "] cannot give [", dst.rows, ", ",
@@ -288,17 +262,25 @@ void MatmulCache::run(const Matrix &a, const Matrix &b, const Matrix &dst,
           {},
           {},
           {},
-          0,
-          options.bias != nullptr,
+          std::is_same_v<T, Bf16>,
           options.accumulate,
           options.relu};
   set_strides(key.a_strides, a);
   set_strides(key.b_strides, b);
   set_strides(key.dst_strides, dst);
-  std::memcpy(&key.scale_bits, &options.scale, sizeof key.scale_bits);
   const Matmul &primitive = impl_->primitive(key);
-  primitive.run(impl_->stream.get(), a, b, dst, options.bias,
+  primitive.run(impl_->stream.get(), a.elements, b.elements, dst.elements,
                 impl_->scratchpad_of(primitive.scratchpad_size()));
+}
+
+void MatmulCache::run(const Matrix<float> &a, const Matrix<float> &b,
+                      const Matrix<float> &dst, const MatmulOptions &options) {
+  run_product(a, b, dst, options);
+}
+
+void MatmulCache::run(const Matrix<Bf16> &a, const Matrix<Bf16> &b,
+                      const Matrix<float> &dst, const MatmulOptions &options) {
+  run_product(a, b, dst, options);
 }
 
 } // namespace dann

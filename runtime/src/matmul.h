@@ -7,33 +7,33 @@
 
 namespace dann {
 
-/// A matrix of f32 anywhere in memory. Strides count elements; one of the two
-/// has to be 1 unless the extent along it is.
-struct Matrix {
-  float *elements;
+/// The bits of a bf16 number.
+using Bf16 = std::uint16_t;
+
+/// A matrix anywhere in memory. Strides count elements; one of the two has to
+/// be 1 unless the extent along it is.
+template <typename T> struct Matrix {
+  T *elements;
   std::int64_t rows, columns;
   std::int64_t row_stride, column_stride;
-
-  Matrix transposed() const {
-    return {elements, columns, rows, column_stride, row_stride};
-  }
 };
 
-/// dst = relu?(scale * a.b + bias? + dst?)
+/// dst = relu?(a.b + dst?)
 struct MatmulOptions {
-  float scale = 1;
-  const float *bias = nullptr; // one per column of dst
   bool accumulate = false;
   bool relu = false;
 };
 
-/// oneDNN primitives, each built at the first product of its shape and kept.
+/// oneDNN primitives, each built at the first product of its shape and kept,
+/// for the use of one thread at a time.
 ///
 /// Operands stay in the layout in which they are. Packing the weights, which
 /// change at every step, would cost as much as a product of 32 samples, while
 /// plain row-major operands, transposed by strides, already run at 165 to 225
-/// GF/s on one AVX-512 core and twice that on two (32 samples, 500 to 784
-/// units). A kept primitive costs 0.3 µs a call beyond the arithmetic.
+/// GF/s on one AVX-512 core (32 samples, 500 to 784 units). A kept primitive
+/// costs 0.3 µs a call beyond the arithmetic. Such a call allocates nothing
+/// here; oneDNN 2.6 itself allocates and frees eight small blocks, for a table
+/// of the arguments.
 class MatmulCache {
 public:
   MatmulCache();
@@ -43,12 +43,20 @@ public:
 
   /// Throws Internal if the operands do not fit together or oneDNN reports an
   /// error, OutOfMemory if it runs out of memory.
-  void run(const Matrix &a, const Matrix &b, const Matrix &dst,
-           const MatmulOptions &options);
+  void run(const Matrix<float> &a, const Matrix<float> &b,
+           const Matrix<float> &dst, const MatmulOptions &options);
+
+  /// The same with bf16 operands; sums are f32.
+  void run(const Matrix<Bf16> &a, const Matrix<Bf16> &b,
+           const Matrix<float> &dst, const MatmulOptions &options);
 
   std::size_t primitive_count() const;
 
 private:
+  template <typename T>
+  void run_product(const Matrix<T> &a, const Matrix<T> &b,
+                   const Matrix<float> &dst, const MatmulOptions &options);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

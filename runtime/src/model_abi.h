@@ -8,10 +8,14 @@
 
 namespace dann {
 
-inline constexpr std::uint32_t kAbiVersion = 1;
+inline constexpr std::uint32_t kAbiVersion = 2;
 
-// One entry point. `invoke` takes one pointer per argument of the entry point,
-// in the order of its description; each points to a MemRef descriptor.
+// One entry point. All threads of a session call `invoke` at once, with the
+// same descriptors: one pointer per argument of the entry point, in the order
+// of its description, each to a MemRef descriptor; behind them one to a
+// MemRef<std::uint8_t, 1> of scratch memory, of the size that the description
+// asks for at this batch size, 64-byte aligned and with unspecified content.
+// Descriptors are not written to.
 struct EntryPointAbi {
   const char *name;
   void (*invoke)(void **descriptors);
@@ -42,10 +46,8 @@ template <typename T> struct MemRef<T, 0> {
 
 // Bits of the `flags` argument of the matmul kernels.
 enum MatmulFlags : std::int64_t {
-  kTransposeA = 1, // a is [K, M] instead of [M, K]
-  kTransposeB = 2, // b is [N, K] instead of [K, N]
-  kAccumulate = 4, // dst = scale * a.b + dst, else dst = scale * a.b
-  kRelu = 8,       // applied last
+  kAccumulate = 1, // dst = a.b + dst, else dst = a.b
+  kRelu = 2,       // applied last
 };
 
 } // namespace dann
@@ -57,27 +59,35 @@ extern "C" {
 /// The model of an executable or shared object.
 extern const dann::ModelAbi dann_model;
 
-/// Kernels that compiled code calls. They run in the session that is current
-/// on the calling thread and throw dann::Error, which unwinds through compiled
-/// code to Session::run.
-///
-/// dst[M,N] = relu?(scale * op(a).op(b) + bias[N]? + dst?)
-void _mlir_ciface_dann_onednn_matmul(dann::MemRef<float, 2> *a,
-                                     dann::MemRef<float, 2> *b,
-                                     dann::MemRef<float, 2> *dst, float scale,
-                                     std::int64_t flags);
-void _mlir_ciface_dann_onednn_matmul_bias(dann::MemRef<float, 2> *a,
-                                          dann::MemRef<float, 2> *b,
-                                          dann::MemRef<float, 1> *bias,
-                                          dann::MemRef<float, 2> *dst,
-                                          float scale, std::int64_t flags);
+/// What compiled code calls. Outside of an entry point that a session runs
+/// these throw Internal. Their errors, dann::Error, unwind through compiled
+/// code to the session, also from threads other than the caller's; the other
+/// threads of the entry point unwind at their next barrier.
 
-/// Scratch memory of one entry point call, from the current session's arena.
-/// All of it is released together when the entry point returns.
-void *_mlir_memref_to_llvm_alloc(std::uint64_t size);
-void *_mlir_memref_to_llvm_aligned_alloc(std::uint64_t alignment,
-                                         std::uint64_t size);
-void _mlir_memref_to_llvm_free(void *);
+/// Which thread of the entry point this is, from 0, and how many there are.
+std::int64_t dann_thread_index();
+std::int64_t dann_thread_count();
+
+/// Waits until all threads of the entry point are here. What each wrote before
+/// is visible to all of them after.
+void dann_barrier();
+
+/// The calling thread begins an operation, by its number in the description of
+/// the entry point; -1 when it is done with the last. Matters to profiles only.
+void dann_begin_operation(std::int64_t operation);
+
+/// dst[M,N] = relu?(a[M,K].b[K,N] + dst?), on the calling thread alone. Of the
+/// two strides of each matrix one is 1, or the extent along it is.
+void _mlir_ciface_dann_onednn_matmul_f32(dann::MemRef<float, 2> *a,
+                                         dann::MemRef<float, 2> *b,
+                                         dann::MemRef<float, 2> *dst,
+                                         std::int64_t flags);
+
+/// The same with bf16 operands; sums are f32.
+void _mlir_ciface_dann_onednn_matmul_bf16(dann::MemRef<std::uint16_t, 2> *a,
+                                          dann::MemRef<std::uint16_t, 2> *b,
+                                          dann::MemRef<float, 2> *dst,
+                                          std::int64_t flags);
 }
 #pragma GCC visibility pop
 

@@ -26,6 +26,25 @@ const char *name_of(Sign sign) {
   fail(ErrorCode::Internal, "unknown sign ", int(sign));
 }
 
+static std::int64_t bytes_of(std::int64_t samples, std::int64_t fixed,
+                             std::int64_t per_group) {
+  std::int64_t groups =
+      samples / Scratch::kSampleGroup + (samples % Scratch::kSampleGroup != 0);
+  std::int64_t bytes;
+  if (__builtin_mul_overflow(groups, per_group, &bytes) ||
+      __builtin_add_overflow(bytes, fixed, &bytes))
+    return INT64_MAX;
+  return bytes;
+}
+
+std::int64_t Scratch::bytes(std::int64_t samples) const {
+  return bytes_of(samples, fixed_bytes, bytes_per_sample_group);
+}
+
+std::int64_t Scratch::live_bytes(std::int64_t samples) const {
+  return bytes_of(samples, fixed_live_bytes, live_bytes_per_sample_group);
+}
+
 namespace {
 
 /// Reads a program's description and checks all that the rest of the runtime
@@ -55,6 +74,7 @@ public:
     result_.loss = program.loss();
     result_.optimizer = program.optimizer();
     result_.backend = program.backend();
+    read_precision(program.precision());
     result_.target_cpu = program.target_cpu();
     result_.cpu_features.assign(program.cpu_features().begin(),
                                 program.cpu_features().end());
@@ -146,7 +166,8 @@ private:
     check(!entry_point.name().empty(), "an entry point has no name");
     check(entry_point_names_.insert(entry_point.name()).second,
           "the entry point ", entry_point.name(), " occurs twice");
-    EntryPoint read{entry_point.name(), {}};
+    EntryPoint read;
+    read.name = entry_point.name();
     std::set<std::string> names;
     for (const proto::Argument &argument : entry_point.arguments()) {
       std::string owner =
@@ -159,7 +180,48 @@ private:
       check_argument(read.arguments.back(), owner);
     }
     check_signature(read);
+    read_scratch(entry_point.scratch(), read);
+    for (const proto::Operation &operation : entry_point.operations())
+      read_operation(operation, read);
     result_.entry_points.push_back(std::move(read));
+  }
+
+  static void read_scratch(const proto::Scratch &scratch, EntryPoint &owner) {
+    owner.scratch = {scratch.fixed_bytes(), scratch.bytes_per_sample_group(),
+                     scratch.fixed_live_bytes(),
+                     scratch.live_bytes_per_sample_group()};
+    check(scratch.fixed_bytes() >= 0 && scratch.bytes_per_sample_group() >= 0 &&
+              scratch.fixed_live_bytes() >= 0 &&
+              scratch.live_bytes_per_sample_group() >= 0,
+          "the entry point ", owner.name,
+          " needs a negative amount of scratch memory");
+  }
+
+  static void read_operation(const proto::Operation &operation,
+                             EntryPoint &owner) {
+    std::string name =
+        "the operation " + operation.name() + " of " + owner.name;
+    check(!operation.name().empty(), "an operation of ", owner.name,
+          " has no name");
+    check(operation.kernel() == "generated" || operation.kernel() == "onednn" ||
+              operation.kernel() == "loops",
+          name, " has the unknown kernel ", operation.kernel());
+    check(operation.flops() >= 0 && operation.flops_per_sample() >= 0 &&
+              operation.bytes() >= 0 && operation.bytes_per_sample() >= 0,
+          name, " computes or moves a negative amount");
+    owner.operations.push_back({operation.name(), operation.kernel(),
+                                operation.flops(), operation.flops_per_sample(),
+                                operation.bytes(),
+                                operation.bytes_per_sample()});
+  }
+
+  void read_precision(const std::string &precision) {
+    bool is_double = result_.element_type == ElementType::F64;
+    check(is_double ? precision == "f64"
+                    : precision == "f32" || precision == "bf16",
+          "a program on ", name_of(result_.element_type),
+          " has the precision '", precision, "'");
+    result_.precision = precision;
   }
 
   /// Arguments whose names have a meaning have the type that belongs to it.

@@ -1,8 +1,12 @@
 #include "dann/session.hpp"
 
+#include "dataset.h"
 #include "elements.h"
 #include "execution.h"
 #include "fail.h"
+#include "model_abi.h"
+#include "processors.h"
+#include "session_access.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,6 +24,7 @@ constexpr std::size_t kNone = std::size_t(-1);
 struct Input {
   std::string_view name;
   const Tensor *value;
+  bool checked = false; // its values are known to be in range
 };
 using Inputs = std::span<const Input>;
 
@@ -107,8 +112,9 @@ struct Slot {
 
 /// An entry point made ready for one batch size.
 struct Call {
-  std::size_t entry_point;
   std::vector<Slot> slots;
+  std::uint64_t scratch_bytes = 0;
+  MemRef<std::uint8_t, 1> scratch{};
   std::vector<void *> descriptors;
 
   Slot &slot(std::string_view name) {
@@ -132,7 +138,6 @@ struct Session::Impl {
 
   std::shared_ptr<const Program> program;
   const Description &description;
-  int threads;
   Execution execution;
   std::vector<Tensor> parameters;
   std::vector<bool> has_value; // of each parameter
@@ -140,7 +145,7 @@ struct Session::Impl {
 
   Impl(std::shared_ptr<const Program> given, SessionOptions options)
       : program(std::move(given)), description(program->description()),
-        threads(options.threads ? options.threads : default_thread_count()),
+        execution(options.threads ? options.threads : core_count()),
         has_value(description.parameters.size()) {
     for (const Parameter &parameter : description.parameters)
       parameters.emplace_back(description.element_type, parameter.shape);
@@ -239,9 +244,10 @@ struct Session::Impl {
     if (calls.size() >= kMaximumCalls)
       calls.clear();
 
-    Call call{entry_point, {}, {}};
-    for (const Argument &argument :
-         description.entry_points[entry_point].arguments) {
+    const EntryPoint &described = description.entry_points[entry_point];
+    Call prepared;
+    prepared.scratch_bytes = std::uint64_t(described.scratch.bytes(batch));
+    for (const Argument &argument : described.arguments) {
       Shape shape = argument.shape;
       if (!shape.empty() && shape[0] == kBatch)
         shape[0] = batch;
@@ -250,17 +256,21 @@ struct Session::Impl {
       if (slot.parameter == kNone &&
           (argument.access == Access::Write || is_scalar(shape)))
         slot.buffer = Tensor(argument.element_type, shape);
-      call.slots.push_back(std::move(slot));
+      prepared.slots.push_back(std::move(slot));
     }
+    Call &call =
+        calls.emplace(std::pair(entry_point, batch), std::move(prepared))
+            .first->second;
     for (Slot &slot : call.slots)
       call.descriptors.push_back(slot.descriptor.address());
-    return calls.emplace(std::pair(entry_point, batch), std::move(call))
-        .first->second;
+    call.descriptors.push_back(&call.scratch);
+    return call;
   }
 
   /// Checks one input and points the slot's descriptor to its elements.
-  void bind_input(Slot &slot, const Tensor &value) {
+  void bind_input(Slot &slot, const Input &input) {
     const Argument &argument = *slot.argument;
+    const Tensor &value = *input.value;
     if (!matches(value.shape(), slot.shape))
       fail(ErrorCode::InvalidArgument, argument.name, " has the shape ",
            to_string(value.shape()), ", but the model ", description.name,
@@ -279,7 +289,9 @@ struct Session::Impl {
       bound = &slot.buffer;
     }
 
-    if (argument.name == "x") {
+    if (input.checked) {
+      // Looked at when it was read.
+    } else if (argument.name == "x") {
       check_range("x", *bound, description.input_minimum,
                   description.input_maximum);
     } else if (argument.name == "y") {
@@ -305,10 +317,10 @@ struct Session::Impl {
   Call &execute(std::size_t entry_point, Inputs inputs) {
     const EntryPoint &described = description.entry_points[entry_point];
     std::int64_t batch = batch_size(described, inputs);
-    auto find_input = [&](std::string_view name) -> const Tensor * {
+    auto find_input = [&](std::string_view name) -> const Input * {
       for (const Input &input : inputs)
         if (input.name == name)
-          return input.value;
+          return &input;
       return nullptr;
     };
     // Before anything of batch size zero is prepared.
@@ -325,38 +337,56 @@ struct Session::Impl {
     std::vector<std::pair<std::size_t, Tensor>> updates;
     for (Slot &slot : call.slots) {
       const Argument &argument = *slot.argument;
-      const Tensor *value = find_input(argument.name);
+      const Input *input = find_input(argument.name);
       if (slot.parameter != kNone) {
         slot.descriptor.point_to(parameters[slot.parameter].bytes());
         if (argument.access == Access::Write)
           continue;
-        if (!value)
+        if (!input)
           require_value(slot.parameter);
         else if (argument.access == Access::Update)
-          updates.emplace_back(slot.parameter,
-                               checked_parameter(slot.parameter, *value));
+          updates.emplace_back(
+              slot.parameter, checked_parameter(slot.parameter, *input->value));
         else
-          bind_input(slot, *value);
+          bind_input(slot, *input);
       } else if (argument.access == Access::Write) {
         slot.descriptor.point_to(slot.buffer.bytes());
-      } else if (value) {
-        bind_input(slot, *value);
+      } else if (input) {
+        bind_input(slot, *input);
       } else {
         const double &rate = description.default_learning_rate;
-        bind_input(slot, Tensor::borrow(&rate, {}));
+        Tensor value = Tensor::borrow(&rate, {});
+        bind_input(slot, {argument.name, &value});
       }
     }
     for (auto &[index, value] : updates)
       store_parameter(index, value);
 
-    {
-      ExecutionScope scope(execution, threads);
-      program->invoke_[entry_point](call.descriptors.data());
-    }
+    auto *scratch =
+        static_cast<std::uint8_t *>(execution.scratch(call.scratch_bytes));
+    call.scratch = {
+        scratch, scratch, 0, {std::int64_t(call.scratch_bytes)}, {1}};
+    execution.run([invoke = program->invoke_[entry_point], &call] {
+      invoke(call.descriptors.data());
+    });
     for (const Slot &slot : call.slots)
       if (slot.parameter != kNone && slot.argument->access == Access::Write)
         has_value[slot.parameter] = true;
     return call;
+  }
+
+  double train_step(const Input &x, const Input &y, double learning_rate) {
+    Tensor rate = Tensor::borrow(&learning_rate, {});
+    const Input inputs[] = {x, y, {"learning_rate", &rate}};
+    Call &call = execute(entry_point_index("train_step"), inputs);
+    return scalar_value(call.slot("loss").buffer);
+  }
+
+  Evaluation evaluate(const Input &x, const Input &y) {
+    const Input inputs[] = {x, y};
+    Call &call = execute(entry_point_index("evaluate"), inputs);
+    return {scalar_value(call.slot("loss").buffer),
+            *call.slot("errors").buffer.data<const std::int64_t>()};
   }
 };
 
@@ -364,8 +394,6 @@ Session::Session(std::shared_ptr<const Program> program,
                  SessionOptions options) {
   if (!program)
     fail(ErrorCode::InvalidArgument, "a session needs a program");
-  // More would end the process: OpenMP has no way to report that the system
-  // refuses to start a thread.
   constexpr int most_threads = 1024;
   if (options.threads < 0 || options.threads > most_threads)
     fail(ErrorCode::InvalidArgument, "a session cannot run on ",
@@ -387,7 +415,7 @@ Session::Session(Session &&) noexcept = default;
 Session &Session::operator=(Session &&) noexcept = default;
 
 const Program &Session::program() const { return *impl_->program; }
-int Session::threads() const { return impl_->threads; }
+int Session::threads() const { return impl_->execution.threads(); }
 
 void Session::initialize(std::int64_t seed) {
   Tensor value = Tensor::borrow(&seed, {});
@@ -479,17 +507,25 @@ Tensor Session::forward(const Tensor &x) {
 
 double Session::train_step(const Tensor &x, const Tensor &y,
                            double learning_rate) {
-  Tensor rate = Tensor::borrow(&learning_rate, {});
-  const Input inputs[] = {{"x", &x}, {"y", &y}, {"learning_rate", &rate}};
-  Call &call = impl_->execute(impl_->entry_point_index("train_step"), inputs);
-  return scalar_value(call.slot("loss").buffer);
+  return impl_->train_step({"x", &x}, {"y", &y}, learning_rate);
 }
 
 Evaluation Session::evaluate(const Tensor &x, const Tensor &y) {
-  const Input inputs[] = {{"x", &x}, {"y", &y}};
-  Call &call = impl_->execute(impl_->entry_point_index("evaluate"), inputs);
-  return {scalar_value(call.slot("loss").buffer),
-          *call.slot("errors").buffer.data<const std::int64_t>()};
+  return impl_->evaluate({"x", &x}, {"y", &y});
+}
+
+Execution &SessionAccess::execution(Session &session) {
+  return session.impl_->execution;
+}
+
+double SessionAccess::train_step(Session &session, const Batch &batch,
+                                 double learning_rate) {
+  return session.impl_->train_step({"x", &batch.x, true}, {"y", &batch.y, true},
+                                   learning_rate);
+}
+
+Evaluation SessionAccess::evaluate(Session &session, const Batch &batch) {
+  return session.impl_->evaluate({"x", &batch.x, true}, {"y", &batch.y, true});
 }
 
 } // namespace dann

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <sys/mman.h>
 
 namespace dann {
 
@@ -68,12 +69,19 @@ std::optional<std::int64_t> element_count_of(const Shape &shape,
 }
 
 std::shared_ptr<void> allocate_elements(std::size_t bytes) {
-  constexpr std::size_t alignment = 64;
+  // Large buffers on huge pages: a parameter of a few MB, read with a stride,
+  // would otherwise take a miss of the TLB every few lines.
+  constexpr std::size_t huge_page = std::size_t(2) << 20;
+  std::size_t alignment = bytes >= huge_page ? huge_page : 64;
   std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void *buffer = std::aligned_alloc(alignment, std::max(rounded, alignment));
   if (!buffer)
     fail(ErrorCode::OutOfMemory, "out of memory: could not allocate ", bytes,
-         " bytes for a tensor");
+         " bytes");
+  // Without the whole of the last page, which would make it resident. Where
+  // the kernel has no huge pages it may refuse; nothing but time is lost.
+  if (alignment == huge_page)
+    (void)madvise(buffer, bytes / huge_page * huge_page, MADV_HUGEPAGE);
   return std::shared_ptr<void>(buffer, std::free);
 }
 

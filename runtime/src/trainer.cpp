@@ -3,6 +3,7 @@
 #include "elements.h"
 #include "fail.h"
 #include "random.h"
+#include "session_access.h"
 
 #include <algorithm>
 #include <charconv>
@@ -177,10 +178,13 @@ std::int64_t Trainer::steps_per_epoch() const {
 }
 
 double Trainer::step() {
-  std::int64_t count =
-      std::min(state_.batch_size, state_.sample_count - state_.position);
-  batch_.gather(data_, order_.data() + state_.position, count);
-  double loss = session_.train_step(batch_.x, batch_.y, state_.learning_rate);
+  std::int64_t left = state_.sample_count - state_.position;
+  std::int64_t count = std::min(state_.batch_size, left);
+  batch_.gather(data_, order_.data() + state_.position, count,
+                SessionAccess::execution(session_),
+                std::min(state_.batch_size, left - count));
+  double loss =
+      SessionAccess::train_step(session_, batch_, state_.learning_rate);
   if (!std::isfinite(loss))
     fail(ErrorCode::Diverged, "training diverged: the loss of step ",
          state_.position / state_.batch_size + 1, " of epoch ",
@@ -202,14 +206,16 @@ namespace {
 
 /// Calls `f` with batches that cover all samples in order.
 template <typename Data, typename F>
-void for_each_batch(const Description &program, const Data &data, F f) {
+void for_each_batch(Session &session, const Data &data, F f) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(data.count()));
   std::iota(indices.begin(), indices.end(), 0);
-  Batch batch(program, std::min(kEvaluationBatch, data.count()));
+  Batch batch(session.program().description(),
+              std::min(kEvaluationBatch, data.count()));
   for (std::int64_t begin = 0; begin < data.count();
        begin += kEvaluationBatch) {
     std::int64_t count = std::min(kEvaluationBatch, data.count() - begin);
-    batch.gather(data, indices.data() + begin, count);
+    batch.gather(data, indices.data() + begin, count,
+                 SessionAccess::execution(session));
     f(begin, count, batch);
   }
 }
@@ -218,9 +224,9 @@ void for_each_batch(const Description &program, const Data &data, F f) {
 
 Evaluation evaluate(Session &session, const Dataset &data) {
   Evaluation total{0, 0};
-  for_each_batch(session.program().description(), data,
+  for_each_batch(session, data,
                  [&](std::int64_t, std::int64_t count, const Batch &batch) {
-                   Evaluation part = session.evaluate(batch.x, batch.y);
+                   Evaluation part = SessionAccess::evaluate(session, batch);
                    total.loss += part.loss * double(count);
                    total.errors += part.errors;
                  });
@@ -233,7 +239,7 @@ Tensor predict(Session &session, const Samples &samples) {
   Tensor logits(program.element_type, {samples.count(), program.classes});
   std::size_t row =
       std::size_t(program.classes) * size_of(program.element_type);
-  for_each_batch(program, samples,
+  for_each_batch(session, samples,
                  [&](std::int64_t begin, std::int64_t, const Batch &batch) {
                    Tensor part = session.forward(batch.x);
                    std::memcpy(static_cast<char *>(logits.mutable_bytes()) +

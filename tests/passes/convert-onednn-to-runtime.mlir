@@ -1,10 +1,10 @@
-// --convert-onednn-to-runtime turns kernels into calls with flags: 1 transposes
-// a, 2 transposes b, 4 accumulates, 8 applies relu (dann::MatmulFlags).
-// RUN: dann-opt %s -split-input-file -verify-diagnostics -convert-onednn-to-runtime | FileCheck %s
+// --convert-onednn-to-runtime turns kernels into calls with flags: 1
+// accumulates, 2 applies relu (dann::MatmulFlags).
+// RUN: dann-opt %s -split-input-file -verify-diagnostics -convert-onednn-to-runtime | FileCheck %s --implicit-check-not="onednn.matmul"
 
-// One declaration serves all shapes and layouts.
-// CHECK-DAG: func.func private @dann_onednn_matmul(memref<?x?xf32, strided<[?, ?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, f32, i64) attributes {llvm.emit_c_interface}
-// CHECK-DAG: func.func private @dann_onednn_matmul_bias(memref<?x?xf32, strided<[?, ?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, memref<?xf32, strided<[?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, f32, i64) attributes {llvm.emit_c_interface}
+// One declaration for each type of factors serves all shapes and layouts.
+// CHECK-DAG: func.func private @dann_onednn_matmul_f32(memref<?x?xf32, strided<[?, ?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, i64) attributes {llvm.emit_c_interface}
+// CHECK-DAG: func.func private @dann_onednn_matmul_bf16(memref<?x?xbf16, strided<[?, ?], offset: ?>>, memref<?x?xbf16, strided<[?, ?], offset: ?>>, memref<?x?xf32, strided<[?, ?], offset: ?>>, i64) attributes {llvm.emit_c_interface}
 // CHECK-NOT: func.func private
 
 // CHECK-LABEL: func @plain
@@ -12,41 +12,48 @@
 // CHECK-DAG: %[[PA:.*]] = memref.cast %[[A]] : memref<?x8xf32> to memref<?x?xf32, strided<[?, ?], offset: ?>>
 // CHECK-DAG: %[[PB:.*]] = memref.cast %[[B]] : memref<8x4xf32> to memref<?x?xf32, strided<[?, ?], offset: ?>>
 // CHECK-DAG: %[[PDST:.*]] = memref.cast %[[DST]] : memref<?x4xf32> to memref<?x?xf32, strided<[?, ?], offset: ?>>
-// CHECK-DAG: %[[SCALE:.*]] = arith.constant 1.0
 // CHECK-DAG: %[[FLAGS:.*]] = arith.constant 0 : i64
-// CHECK: call @dann_onednn_matmul(%[[PA]], %[[PB]], %[[PDST]], %[[SCALE]], %[[FLAGS]])
-// CHECK-NOT: onednn.
+// CHECK: call @dann_onednn_matmul_f32(%[[PA]], %[[PB]], %[[PDST]], %[[FLAGS]])
+// CHECK-NEXT: return
 func.func @plain(%a: memref<?x8xf32>, %b: memref<8x4xf32>, %dst: memref<?x4xf32>) {
   onednn.matmul ins(%a, %b : memref<?x8xf32>, memref<8x4xf32>) outs(%dst : memref<?x4xf32>)
   return
 }
 
-// CHECK-LABEL: func @transposes
-// CHECK: %[[FLAGS:.*]] = arith.constant 3 : i64
-// CHECK: call @dann_onednn_matmul({{.*}}, %[[FLAGS]])
-func.func @transposes(%a: memref<8x?xf32>, %b: memref<4x8xf32>, %dst: memref<?x4xf32>) {
-  onednn.matmul ins(%a, %b : memref<8x?xf32>, memref<4x8xf32>) outs(%dst : memref<?x4xf32>) {transpose_a, transpose_b}
+// CHECK-LABEL: func @accumulates
+// CHECK: %[[FLAGS:.*]] = arith.constant 1 : i64
+// CHECK: call @dann_onednn_matmul_f32({{.*}}, %[[FLAGS]])
+func.func @accumulates(%a: memref<?x8xf32>, %b: memref<8x4xf32>, %dst: memref<?x4xf32>) {
+  onednn.matmul ins(%a, %b : memref<?x8xf32>, memref<8x4xf32>) outs(%dst : memref<?x4xf32>) {accumulate}
   return
 }
 
+// CHECK-LABEL: func @relu
+// CHECK: %[[FLAGS:.*]] = arith.constant 2 : i64
+// CHECK: call @dann_onednn_matmul_f32({{.*}}, %[[FLAGS]])
+func.func @relu(%a: memref<?x8xf32>, %b: memref<8x4xf32>, %dst: memref<?x4xf32>) {
+  onednn.matmul ins(%a, %b : memref<?x8xf32>, memref<8x4xf32>) outs(%dst : memref<?x4xf32>) {post_ops = [#onednn<post_op relu>]}
+  return
+}
+
+// Transposed operands are strides like any others.
 // CHECK-LABEL: func @everything
-// CHECK-SAME: %[[BIAS:[^:]*]]: memref<4xf32>
-// CHECK-DAG: %[[PBIAS:.*]] = memref.cast %[[BIAS]] : memref<4xf32> to memref<?xf32, strided<[?], offset: ?>>
-// CHECK-DAG: %[[SCALE:.*]] = arith.constant -5.000000e-01 : f32
-// CHECK-DAG: %[[FLAGS:.*]] = arith.constant 14 : i64
-// CHECK: call @dann_onednn_matmul_bias(%{{.*}}, %{{.*}}, %[[PBIAS]], %{{.*}}, %[[SCALE]], %[[FLAGS]])
-func.func @everything(%a: memref<?x8xf32>, %b: memref<4x8xf32>, %bias: memref<4xf32>, %dst: memref<?x4xf32>) {
-  onednn.matmul ins(%a, %b : memref<?x8xf32>, memref<4x8xf32>) bias(%bias : memref<4xf32>) outs(%dst : memref<?x4xf32>)
-    {accumulate, post_ops = [#onednn<post_op relu>], scale = -0.5 : f32, transpose_b}
+// CHECK-SAME: (%[[A:.*]]: memref<?x8xf32, strided<[1, ?], offset: ?>>,
+// CHECK-DAG: %[[PA:.*]] = memref.cast %[[A]] : memref<?x8xf32, strided<[1, ?], offset: ?>> to memref<?x?xf32, strided<[?, ?], offset: ?>>
+// CHECK-DAG: %[[FLAGS:.*]] = arith.constant 3 : i64
+// CHECK: call @dann_onednn_matmul_f32(%[[PA]], %{{.*}}, %{{.*}}, %[[FLAGS]])
+func.func @everything(%a: memref<?x8xf32, strided<[1, ?], offset: ?>>, %b: memref<8x4xf32>, %dst: memref<?x4xf32>) {
+  onednn.matmul ins(%a, %b : memref<?x8xf32, strided<[1, ?], offset: ?>>, memref<8x4xf32>) outs(%dst : memref<?x4xf32>)
+    {accumulate, post_ops = [#onednn<post_op relu>]}
   return
 }
 
-// -----
-
-func.func @tensors(%a: tensor<4x8xf32>, %b: tensor<8x2xf32>, %dst: tensor<4x2xf32>) -> tensor<4x2xf32> {
-  // expected-error @below {{'onednn.matmul' op must be bufferized before its conversion}}
-  %0 = onednn.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x2xf32>) outs(%dst : tensor<4x2xf32>) -> tensor<4x2xf32>
-  return %0 : tensor<4x2xf32>
+// CHECK-LABEL: func @bf16
+// CHECK: %[[FLAGS:.*]] = arith.constant 1 : i64
+// CHECK: call @dann_onednn_matmul_bf16({{.*}}, %[[FLAGS]])
+func.func @bf16(%a: memref<?x8xbf16>, %b: memref<8x4xbf16>, %dst: memref<?x4xf32>) {
+  onednn.matmul ins(%a, %b : memref<?x8xbf16>, memref<8x4xbf16>) outs(%dst : memref<?x4xf32>) {accumulate}
+  return
 }
 
 // -----

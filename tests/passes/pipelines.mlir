@@ -2,16 +2,20 @@
 // leaves behind, and that parameters are updated in place.
 // RUN: dann-opt %s -dann-graph-pipeline -o %t.graph.mlir
 // RUN: FileCheck %s --check-prefix=GRAPH --implicit-check-not=dann.training --implicit-check-not=dann.value_and_grad --implicit-check-not="call @" < %t.graph.mlir
-// RUN: dann-opt %t.graph.mlir -convert-dann-to-onednn -canonicalize -cse | FileCheck %s --check-prefix=PRODUCTS
 //
-// RUN: dann-opt %t.graph.mlir -dann-onednn-pipeline -o %t.onednn.mlir
-// RUN: FileCheck %s --check-prefix=LOOPS --implicit-check-not="= dann." --implicit-check-not="onednn.matmul" --implicit-check-not="linalg." --implicit-check-not="tensor<" < %t.onednn.mlir
-// RUN: FileCheck %s --check-prefix=ONEDNN < %t.onednn.mlir
-// RUN: dann-opt %t.onednn.mlir -dann-llvm-pipeline | FileCheck %s --check-prefixes=LLVM --implicit-check-not="builtin." --implicit-check-not="memref." --implicit-check-not="scf."
+// RUN: dann-opt %t.graph.mlir -dann-linalg-pipeline -o %t.linalg.mlir
+// RUN: FileCheck %s --check-prefix=LINALG --implicit-check-not="= dann." < %t.linalg.mlir
+// RUN: FileCheck %s --check-prefix=PRODUCTS < %t.linalg.mlir
 //
-// RUN: dann-opt %t.graph.mlir -dann-generated-pipeline -o %t.generated.mlir
-// RUN: FileCheck %s --check-prefixes=LOOPS,GENERATED --implicit-check-not="= dann." --implicit-check-not="dann_onednn" --implicit-check-not="linalg." --implicit-check-not="tensor<" < %t.generated.mlir
-// RUN: dann-opt %t.generated.mlir -dann-llvm-pipeline | FileCheck %s --check-prefixes=LLVM --implicit-check-not="builtin." --implicit-check-not="memref." --implicit-check-not="scf."
+// RUN: dann-opt %t.linalg.mlir -pass-pipeline="builtin.module(func.func(dann-choose-destinations),dann-buffer-pipeline)" -o %t.buffers.mlir
+// RUN: FileCheck %s --check-prefix=BUFFERS --implicit-check-not=tensor --implicit-check-not=.copy --implicit-check-not="memref.alloc() {{.*}} : {{memref<[0-9]+x[0-9]+x}}" < %t.buffers.mlir
+// RUN: FileCheck %s --check-prefix=BARRIERS < %t.buffers.mlir
+//
+// RUN: dann-opt %t.linalg.mlir -dann-kernel-pipeline -o %t.kernels.mlir
+// RUN: FileCheck %s --check-prefix=KERNELS --implicit-check-not="= dann." --implicit-check-not=onednn --implicit-check-not="linalg." --implicit-check-not=memref.alloc --implicit-check-not="tensor<" < %t.kernels.mlir
+// RUN: dann-opt %t.kernels.mlir -dann-llvm-pipeline | FileCheck %s --check-prefixes=LLVM --implicit-check-not="builtin." --implicit-check-not="memref." --implicit-check-not="scf." --implicit-check-not=" vector."
+//
+// RUN: dann-opt %t.linalg.mlir -pass-pipeline="builtin.module(dann-select-kernels{backend=onednn},func.func(dann-choose-destinations),dann-buffer-pipeline,convert-linalg-to-onednn,convert-onednn-to-runtime)" | FileCheck %s --check-prefix=ONEDNN --implicit-check-not=linalg.contract --implicit-check-not=onednn.matmul
 
 #id = affine_map<(i, j) -> (i, j)>
 
@@ -30,51 +34,100 @@
 // GRAPH-LABEL: func.func @train_step
 // GRAPH-COUNT-12: dann.sgd_update
 
-// No product is computed twice. Of a divisive layer there are 4 forward, 6 for
-// the parameters, 2 more for the input, which the first layer's gradient lacks.
+// The products of a step: 4 forward in each layer, none of them computed twice, ...
+// LINALG-LABEL: func.func @train_step
+// LINALG-SAME: %[[WEX0:[^:]*]]: tensor<6x8xf32> {dann.name = "0.wex"
+// LINALG-SAME: %[[WIX0:[^:]*]]: tensor<2x8xf32> {dann.name = "0.wix"
+// LINALG-SAME: %[[WEI0:[^:]*]]: tensor<6x2xf32> {dann.name = "0.wei"
+// LINALG-SAME: %[[WEX1:[^:]*]]: tensor<4x6xf32> {dann.name = "1.wex"
+// LINALG-SAME: %[[WIX1:[^:]*]]: tensor<1x6xf32> {dann.name = "1.wix"
+// LINALG-SAME: %[[WEI1:[^:]*]]: tensor<4x1xf32> {dann.name = "1.wei"
+// LINALG-DAG: linalg.contract {{.*}} : tensor<8x?xf32>, tensor<6x8xf32>) outs(%{{.*}} : tensor<6x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<8x?xf32>, tensor<2x8xf32>) outs(%{{.*}} : tensor<2x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<2x?xf32>, tensor<6x2xf32>) outs(%{{.*}} : tensor<6x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<2x?xf32>, tensor<6x2xf32>) outs(%{{.*}} : tensor<6x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<6x?xf32>, tensor<4x6xf32>) outs(%{{.*}} : tensor<4x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<6x?xf32>, tensor<1x6xf32>) outs(%{{.*}} : tensor<1x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<1x?xf32>, tensor<4x1xf32>) outs(%{{.*}} : tensor<4x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<1x?xf32>, tensor<4x1xf32>) outs(%{{.*}} : tensor<4x?xf32>)
+// ... backward 2 for the interneurons of each and 2 for the input of the second, ...
+// LINALG-DAG: linalg.contract {{.*}} : tensor<4x?xf32>, tensor<4x1xf32>) outs(%{{.*}} : tensor<1x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<4x?xf32>, tensor<4x1xf32>) outs(%{{.*}} : tensor<1x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<4x?xf32>, tensor<4x6xf32>) outs(%{{.*}} : tensor<6x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<1x?xf32>, tensor<1x6xf32>) outs(%{{.*}} : tensor<6x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<6x?xf32>, tensor<6x2xf32>) outs(%{{.*}} : tensor<2x?xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<6x?xf32>, tensor<6x2xf32>) outs(%{{.*}} : tensor<2x?xf32>)
+// ... and 4 for the weights of each, on which they accumulate. wei gets two.
+// LINALG-DAG: linalg.contract {{.*}} : tensor<6x?xf32>, tensor<?x8xf32>) outs(%[[WEX0]] : tensor<6x8xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<2x?xf32>, tensor<?x8xf32>) outs(%[[WIX0]] : tensor<2x8xf32>)
+// LINALG-DAG: %[[SUM0:.*]] = linalg.contract {{.*}} : tensor<6x?xf32>, tensor<?x2xf32>) outs(%[[WEI0]] : tensor<6x2xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<6x?xf32>, tensor<?x2xf32>) outs(%[[SUM0]] : tensor<6x2xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<4x?xf32>, tensor<?x6xf32>) outs(%[[WEX1]] : tensor<4x6xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<1x?xf32>, tensor<?x6xf32>) outs(%[[WIX1]] : tensor<1x6xf32>)
+// LINALG-DAG: %[[SUM1:.*]] = linalg.contract {{.*}} : tensor<4x?xf32>, tensor<?x1xf32>) outs(%[[WEI1]] : tensor<4x1xf32>)
+// LINALG-DAG: linalg.contract {{.*}} : tensor<4x?xf32>, tensor<?x1xf32>) outs(%[[SUM1]] : tensor<4x1xf32>)
+// LINALG: return
+
 // PRODUCTS-LABEL: func.func @train_step
-// PRODUCTS-COUNT-22: onednn.matmul
-// PRODUCTS-NOT: onednn.matmul
+// PRODUCTS-COUNT-22: linalg.contract
+// PRODUCTS-NOT: linalg.contract
 // PRODUCTS: return
+
 func.func @init(%seed: tensor<i64> {dann.name = "seed"}) -> (tensor<6x8xf32> {dann.name = "0.wex", dann.sign = #dann<sign nonneg>}) {
   %0 = dann.random exponential scale 0.25 stream 0 seed %seed : tensor<i64> -> tensor<6x8xf32>
   return %0 : tensor<6x8xf32>
 }
 
 // Results became arguments; those that replace a parameter are gone, and the new
-// values are computed in the parameters' buffers: nothing is copied into them.
-// LOOPS-LABEL: func.func @init
-// LOOPS-SAME: (%{{[^:]*}}: memref<i64> {dann.name = "seed"}, %{{[^:]*}}: memref<6x8xf32> {dann.name = "0.wex", dann.sign = #dann<sign nonneg>}) {
-// LOOPS-LABEL: func.func @train_step
-// LOOPS-SAME: %[[WEX0:[^:]*]]: memref<6x8xf32> {dann.name = "0.wex"
-// LOOPS-SAME: %[[WEI0:[^:]*]]: memref<6x2xf32> {dann.name = "0.wei"
-// LOOPS-SAME: %[[B1:[^:]*]]: memref<4xf32> {dann.name = "1.b", dann.role = #dann<role b>}, %[[LOSS:[^:]*]]: memref<f32> {dann.name = "loss"})
-// LOOPS-SAME: attributes {dann.settings =
-// LOOPS-NOT: memref.copy %{{.*}}, %arg
-// GENERATED: memref.store %{{.*}}, %[[WEX0]][
-// LOOPS-NOT: memref.copy %{{.*}}, %arg
-// LOOPS: memref.store %{{.*}}, %[[WEI0]][
-// LOOPS-NOT: memref.copy %{{.*}}, %arg
-// LOOPS: memref.store %{{.*}}, %[[B1]][
-// LOOPS-NOT: memref.copy %{{.*}}, %arg
-// LOOPS: return
+// values are computed in the parameters' buffers. In the whole program nothing
+// is copied, and no matrix but those of a batch is allocated: no gradient.
+// BUFFERS-LABEL: func.func @init
+// BUFFERS-SAME: (%{{[^:]*}}: memref<i64> {dann.name = "seed"}, %{{[^:]*}}: memref<6x8xf32> {dann.name = "0.wex", dann.sign = #dann<sign nonneg>})
+// BUFFERS-LABEL: func.func @train_step
+// BUFFERS-SAME: %[[WEX0:[^:]*]]: memref<6x8xf32> {dann.name = "0.wex"
+// BUFFERS-SAME: %[[WEI0:[^:]*]]: memref<6x2xf32> {dann.name = "0.wei"
+// BUFFERS-SAME: %[[ALPHA0:[^:]*]]: memref<2xf32> {dann.name = "0.alpha"
+// BUFFERS-SAME: %[[G0:[^:]*]]: memref<6xf32> {dann.name = "0.g"
+// BUFFERS-SAME: %[[B1:[^:]*]]: memref<4xf32> {dann.name = "1.b", dann.role = #dann<role b>}, %{{[^:]*}}: memref<f32> {dann.name = "loss"})
+// BUFFERS-SAME: attributes {dann.operations =
+// BUFFERS-DAG: linalg.contract {{.*}} outs(%[[WEX0]] :
+// BUFFERS-DAG: linalg.generic {{.*}} ins(%[[WEX0]] : memref<6x8xf32>) outs(%[[WEX0]] :
+// BUFFERS-DAG: linalg.contract {{.*}} outs(%[[WEI0]] :
+// BUFFERS-DAG: linalg.contract {{.*}} outs(%[[WEI0]] :
+// BUFFERS-DAG: linalg.generic {{.*}} ins(%[[WEI0]] : memref<6x2xf32>) outs(%[[WEI0]] :
+// BUFFERS-DAG: linalg.generic {{.*}} ins(%[[ALPHA0]], {{.*}} outs(%[[ALPHA0]] :
+// BUFFERS-DAG: linalg.generic {{.*}} outs(%[[G0]] :
+// BUFFERS-DAG: linalg.generic {{.*}} outs({{.*}}%[[B1]] :
 
-// 18 products, then an update of each wex and wix with that as destination.
+// Each thread has samples of its own. The threads wait for the first one where
+// it has computed the strength of inhibition (2), and it waits for them where it
+// sums over the batch: the loss, the gradients of the last bias, of alpha (2),
+// and of wex, wei and wix of the first layer, which are updated as soon as they
+// can be.
+// BARRIERS-LABEL: func.func @forward
+// BARRIERS-COUNT-1: call @dann_barrier
+// BARRIERS-NOT: call @dann_barrier
+// BARRIERS-LABEL: func.func @loss_and_gradients
+// BARRIERS-LABEL: func.func @train_step
+// BARRIERS-COUNT-9: call @dann_barrier
+// BARRIERS-NOT: call @dann_barrier
+// BARRIERS: return
+
+// A few kernels serve all products: plain ones for both orders of the first
+// factor, and one for each kind of elementwise operation behind a product.
+// KERNELS-LABEL: func.func @train_step
+// KERNELS-SAME: memref<?xi8>) attributes {dann.operations =
+// KERNELS-SAME: dann.scratch = array<i64:
+// KERNELS-COUNT-22: call @dann_product_
+// KERNELS-NOT: call @dann_product_
+// KERNELS: return
+// KERNELS-COUNT-7: func.func private @dann_product_
+// KERNELS-NOT: func.func private @dann_product_
+
 // ONEDNN-LABEL: func.func @train_step
-// ONEDNN-SAME: %[[WEX0:[^:]*]]: memref<6x8xf32> {dann.name = "0.wex"
-// ONEDNN-SAME: %[[WIX0:[^:]*]]: memref<2x8xf32> {dann.name = "0.wix"
-// ONEDNN-SAME: %[[WEX1:[^:]*]]: memref<4x6xf32> {dann.name = "1.wex"
-// ONEDNN-SAME: %[[WIX1:[^:]*]]: memref<1x6xf32> {dann.name = "1.wix"
-// ONEDNN-COUNT-18: call @dann_onednn_matmul
-// ONEDNN: %[[DST:.*]] = memref.cast %[[WEX0]]
-// ONEDNN: call @dann_onednn_matmul(%{{[^,]*}}, %{{[^,]*}}, %[[DST]], %{{[^,]*}}, %c13_i64{{[_0-9]*}})
-// ONEDNN: %[[DST:.*]] = memref.cast %[[WIX0]]
-// ONEDNN: call @dann_onednn_matmul(%{{[^,]*}}, %{{[^,]*}}, %[[DST]], %{{[^,]*}}, %c13_i64{{[_0-9]*}})
-// ONEDNN: %[[DST:.*]] = memref.cast %[[WEX1]]
-// ONEDNN: call @dann_onednn_matmul(%{{[^,]*}}, %{{[^,]*}}, %[[DST]], %{{[^,]*}}, %c13_i64{{[_0-9]*}})
-// ONEDNN: %[[DST:.*]] = memref.cast %[[WIX1]]
-// ONEDNN: call @dann_onednn_matmul(%{{[^,]*}}, %{{[^,]*}}, %[[DST]], %{{[^,]*}}, %c13_i64{{[_0-9]*}})
+// ONEDNN-COUNT-22: call @dann_onednn_matmul_f32
 // ONEDNN-NOT: call @dann_onednn_matmul
+// ONEDNN: return
 
 // LLVM-DAG: llvm.func @_mlir_ciface_init
 // LLVM-DAG: llvm.func @_mlir_ciface_forward

@@ -42,9 +42,38 @@ struct Argument {
   Access access;
 };
 
+/// The memory that an entry point needs for intermediate values.
+struct DANN_API Scratch {
+  static constexpr std::int64_t kSampleGroup = 16;
+
+  std::int64_t fixed_bytes = 0;
+  /// For each kSampleGroup samples, of which the last ones may be fewer.
+  std::int64_t bytes_per_sample_group = 0;
+  /// The largest set of values alive at one time, which no plan can undercut.
+  std::int64_t fixed_live_bytes = 0;
+  std::int64_t live_bytes_per_sample_group = 0;
+
+  /// The memory of a call on so many samples, and its lower bound; INT64_MAX if
+  /// it is more than that.
+  std::int64_t bytes(std::int64_t samples) const;
+  std::int64_t live_bytes(std::int64_t samples) const;
+};
+
+/// A part of an entry point, as profiles show it. What it computes and moves on
+/// B samples, all threads together, is `flops + B * flops_per_sample`, and the
+/// same of bytes.
+struct Operation {
+  std::string name;
+  std::string kernel; ///< generated, onednn or loops
+  std::int64_t flops, flops_per_sample;
+  std::int64_t bytes, bytes_per_sample;
+};
+
 struct EntryPoint {
   std::string name;
   std::vector<Argument> arguments;
+  Scratch scratch;
+  std::vector<Operation> operations; ///< in the order of the program
 };
 
 /// What a program says of itself.
@@ -63,6 +92,7 @@ struct Description {
   std::string loss;
   std::string optimizer;
   std::string backend;
+  std::string precision; ///< of products: f32, bf16 or f64
   std::string target_cpu;
   std::vector<std::string> cpu_features; ///< needed by the code, LLVM's names
 };

@@ -12,8 +12,8 @@
 namespace dann {
 
 struct SessionOptions {
-  /// How many threads of the process's OpenMP pool to compute with; 0 for as
-  /// many as OpenMP would use.
+  /// How many threads to compute with, the caller's among them, up to 1024; 0
+  /// for as many as there are physical cores that the process may use.
   int threads = 0;
 };
 
@@ -25,6 +25,10 @@ struct Evaluation {
 /// The parameters of a program and what it needs to run. A session belongs to
 /// one thread at a time; different sessions are independent of each other.
 ///
+/// A session has threads of its own. While a call computes they and the calling
+/// thread share the work; between calls they sleep, after a fraction of a
+/// millisecond. They block all signals.
+///
 /// What depends on the batch size is prepared at the first call with that size
 /// and kept; after that `train_step` and `evaluate` allocate nothing of their
 /// own if `x` and `y` have the program's element types.
@@ -34,7 +38,9 @@ struct Evaluation {
 /// found before, and leave the session as it was.
 class DANN_API Session {
 public:
-  /// Throws Incompatible if this CPU lacks what the program was compiled for.
+  /// Throws Incompatible if this CPU lacks what the program was compiled for,
+  /// InvalidArgument for a number of threads out of range, and OutOfMemory or
+  /// Internal if the system refuses to start them.
   explicit Session(std::shared_ptr<const Program> program,
                    SessionOptions options = {});
   ~Session();
@@ -42,6 +48,7 @@ public:
   Session &operator=(Session &&) noexcept;
 
   const Program &program() const;
+  /// How many threads compute, the caller's among them.
   int threads() const;
 
   /// Draws initial parameters. The values depend on the seed only.
@@ -92,6 +99,7 @@ public:
   Evaluation evaluate(const Tensor &x, const Tensor &y);
 
 private:
+  friend struct SessionAccess;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -34,7 +34,7 @@ TEST(DalesLaw, HoldsAtEveryStepOfAnEpoch) {
 
   // One thread: two that wait for each other crawl on a machine whose cores are
   // busy with other tests.
-  Session session(load_model("fashion_mnist-onednn-f32"), {1});
+  Session session(load_model("fashion_mnist-auto-f32"), {1});
   const Description &program = session.program().description();
   session.initialize(1);
   constexpr std::int64_t batch = 32;

@@ -68,7 +68,7 @@ TEST(Initialization, NormalNumbersArePhilox) {
 }
 
 TEST(Initialization, FollowsThePublishedScales) {
-  Session session(load_model("fashion_mnist-onednn-f32"));
+  Session session(load_model("fashion_mnist-auto-f32"));
   session.initialize(1);
   auto values = [&](const char *name) {
     return to_doubles(session.parameter(name));
@@ -96,7 +96,7 @@ TEST(Initialization, FollowsThePublishedScales) {
 }
 
 TEST(Initialization, StreamsOfParametersDiffer) {
-  Session session(load_model("fashion_mnist-onednn-f32"));
+  Session session(load_model("fashion_mnist-auto-f32"));
   session.initialize(1);
   std::vector<double> first = to_doubles(session.parameter("1.wex"));
   std::vector<double> second = to_doubles(session.parameter("2.wex"));
@@ -133,7 +133,7 @@ TEST(Initialization, OneInterneuronCentresExactly) {
 }
 
 TEST(Initialization, DoesNotDependOnThreads) {
-  auto program = load_model("fashion_mnist-onednn-f32");
+  auto program = load_model("fashion_mnist-auto-f32");
   Session one(program, {1}), two(program, {2});
   one.initialize(6);
   two.initialize(6);

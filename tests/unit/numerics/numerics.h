@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,18 @@ namespace dann::test {
 /// A program that this directory's CMakeLists.txt compiles.
 inline std::shared_ptr<const Program> load_model(const std::string &name) {
   return Program::load(std::string(DANN_MODELS) + "/" + name + ".so");
+}
+
+/// Whether this CPU has what a program was compiled for.
+inline bool can_run(const std::shared_ptr<const Program> &program) {
+  try {
+    Session session(program, {1});
+    return true;
+  } catch (const Error &error) {
+    if (error.code() != ErrorCode::Incompatible)
+      throw;
+    return false;
+  }
 }
 
 /// The elements of an f32 or f64 tensor as doubles.
@@ -50,6 +63,38 @@ inline void expect_close(const Tensor &actual, const Tensor &expected,
     scale = std::max(scale, std::abs(value));
   for (std::size_t i = 0; i < e.size(); ++i)
     ASSERT_NEAR(a[i], e[i], tolerance * scale) << what << ", entry " << i;
+}
+
+/// A batch from the program's input range, in f64.
+inline TensorMap random_batch(const Description &program, std::int64_t size) {
+  std::mt19937_64 random(7);
+  Shape shape = {size};
+  for (std::int64_t extent : program.input_shape)
+    shape.push_back(extent);
+  Tensor x(ElementType::F64, shape), y(ElementType::I64, {size});
+  std::uniform_real_distribution<double> value(program.input_minimum,
+                                               program.input_maximum);
+  std::generate_n(x.data<double>(), x.element_count(),
+                  [&] { return value(random); });
+  std::generate_n(y.data<std::int64_t>(), size, [&] {
+    return static_cast<std::int64_t>(random() % program.classes);
+  });
+  return {{"x", x}, {"y", y}};
+}
+
+/// Moves parameters of an f64 program away from their special initial values
+/// (ones, zeros, equal entries), within their contracts.
+inline void perturb(Session &session) {
+  std::mt19937_64 random(11);
+  std::uniform_real_distribution<double> factor(0.7, 1.3), shift(0.01, 0.1);
+  for (const Parameter &parameter :
+       session.program().description().parameters) {
+    Tensor value = session.parameter(parameter.name).clone();
+    double *data = value.data<double>();
+    for (std::int64_t i = 0; i < value.element_count(); ++i)
+      data[i] = data[i] * factor(random) + shift(random);
+    session.set_parameter(parameter.name, value);
+  }
 }
 
 } // namespace dann::test

@@ -251,6 +251,14 @@ TEST_F(CommandLine, InfoDescribesTheModel) {
   EXPECT_EQ(json["name"], "linear");
   EXPECT_EQ(json["parameters"][0]["shape"], (std::vector<int>{3, 4}));
   EXPECT_EQ(json["parameter_bytes"], 60);
+  EXPECT_EQ(json["precision"], "f32");
+  // One group of 16 samples, for a batch size of 8.
+  EXPECT_EQ(json["entry_points"][2]["scratch_bytes"], 320);
+  EXPECT_EQ(json["entry_points"][2]["scratch_lower_bound"], 256);
+  EXPECT_THAT(run("info").out,
+              AllOf(HasSubstr("products in f32"),
+                    HasSubstr("scratch memory at batch size 8"),
+                    testing::ContainsRegex("train_step +320 +256")));
 }
 
 TEST_F(CommandLine, BenchMeasures) {
@@ -259,6 +267,51 @@ TEST_F(CommandLine, BenchMeasures) {
   EXPECT_GT(json["train_step_ms"], 0);
   EXPECT_GT(json["forward_ms"], 0);
   EXPECT_EQ(json["train_step_repetitions"], 10);
+  EXPECT_EQ(json.count("profile"), 0u);
+}
+
+TEST_F(CommandLine, BenchProfiles) {
+  std::string options = "bench --batch-size 40 --repetitions 10 --threads 2 "
+                        "--profile ";
+  auto json = nlohmann::json::parse(run(options + "--json").out);
+  const auto &profile = json["profile"]["train_step"];
+  EXPECT_EQ(profile["repetitions"], 10);
+  EXPECT_GT(profile["us"], 0);
+  EXPECT_GT(profile["barrier_us"], 0);
+  std::vector<std::string> names;
+  for (const auto &operation : profile["operations"]) {
+    names.push_back(operation["name"]);
+    EXPECT_GT(operation["us"], 0);
+    EXPECT_LE(operation["us"], profile["us"]);
+    EXPECT_DOUBLE_EQ(operation["share"],
+                     double(operation["us"]) / double(profile["us"]));
+  }
+  EXPECT_THAT(names, testing::ElementsAre("logits", "loss", "0.w", "0.b"));
+  const auto &product = profile["operations"][0];
+  EXPECT_EQ(product["kernel"], "onednn");
+  EXPECT_DOUBLE_EQ(product["gflops_per_second"],
+                   40 * 2 * 4 * 3 * 1e-3 / double(product["us"]));
+  EXPECT_EQ(json["profile"]["forward"]["operations"].size(), 1u);
+
+  Outcome outcome = run(options + "--trace t.json");
+  ASSERT_EQ(outcome.status, 0) << outcome.error;
+  std::size_t at = outcome.out.find("train_step  kernel");
+  for (const char *line : {"logits", "loss", "0.w", "0.b", "barriers"}) {
+    at = outcome.out.find(std::string("\n") + line + " ", at);
+    EXPECT_NE(at, std::string::npos) << line << " in " << outcome.out;
+  }
+  auto trace = nlohmann::json::parse(read_file(directory / "t.json"));
+  // Three steps of two threads, each with four operations and a barrier.
+  EXPECT_EQ(trace["traceEvents"].size(), 30u);
+  int events[2] = {};
+  for (const auto &event : trace["traceEvents"]) {
+    EXPECT_EQ(event["ph"], "X");
+    ++events[int(event["tid"])];
+  }
+  EXPECT_THAT(events, testing::ElementsAre(15, 15));
+
+  expect_error("bench --trace t.json", "--trace requires --profile");
+  expect_error(options + "--trace missing/t", "cannot create missing/t");
 }
 
 TEST_F(CommandLine, RunCallsAnEntryPoint) {

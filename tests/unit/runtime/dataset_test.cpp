@@ -1,6 +1,7 @@
 #include "dataset.h"
 
 #include "array_file.h"
+#include "execution.h"
 #include "expect_error.h"
 #include "temporary_directory.h"
 
@@ -33,7 +34,7 @@ TEST(Samples, BytesAreMappedOntoTheInputRange) {
                   "x");
   std::int64_t indices[] = {0};
   Tensor x(ElementType::F32, {1, 2, 2});
-  samples.gather(indices, 1, x);
+  samples.gather(indices, 0, 1, x);
   auto *values = x.data<const float>();
   EXPECT_EQ(values[0], -1.0f);
   EXPECT_EQ(values[1], 1.0f);
@@ -46,7 +47,7 @@ TEST(Samples, OtherTypesAreTakenAsTheyAre) {
   Samples samples(Tensor::borrow(values, {1, 4}), description(), "x");
   std::int64_t indices[] = {0};
   Tensor x(ElementType::F32, {1, 2, 2});
-  samples.gather(indices, 1, x);
+  samples.gather(indices, 0, 1, x);
   EXPECT_EQ(x.data<const float>()[0], 0.5f);
   EXPECT_EQ(x.data<const float>()[3], 0.25f);
 }
@@ -94,13 +95,14 @@ TEST(Dataset, BatchesHoldTheSamplesAskedFor) {
                        description(), "x"),
                bytes({1, 2}, {2}), description(), "y");
   Batch batch(description(), 2);
+  Execution execution(2);
   std::int64_t indices[] = {1, 0};
-  batch.gather(data, indices, 2);
+  batch.gather(data, indices, 2, execution);
   EXPECT_EQ(batch.x.shape(), (Shape{2, 2, 2}));
   EXPECT_EQ(batch.x.data<const float>()[0], 1.0f);
   EXPECT_EQ(batch.y.data<const std::int64_t>()[0], 2);
   EXPECT_EQ(batch.y.data<const std::int64_t>()[1], 1);
-  batch.gather(data, indices, 1);
+  batch.gather(data, indices, 1, execution);
   EXPECT_EQ(batch.x.shape(), (Shape{1, 2, 2}));
   EXPECT_EQ(batch.y.shape(), Shape{1});
 }

@@ -3,13 +3,18 @@
 // the process, as a shared object, and as an executable.
 //
 // logits = x.wT + b; train_step: w <- max(0, w - lr * dw), b <- b - lr * db
+//
+// As in a compiled model, all threads run an entry point at once. The pieces of
+// its operations are the same for any number of threads, and so are the
+// results.
 #include "linear_model.h"
 
+#include "dann/program.hpp"
 #include "program.pb.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <numeric>
 
 using namespace dann;
 
@@ -25,41 +30,96 @@ template <typename T> T &as(void *descriptor) {
   return *static_cast<T *>(descriptor);
 }
 
-void compute_logits(FloatMatrix &x, FloatMatrix &w, Vector &b,
-                    FloatMatrix &logits) {
-  _mlir_ciface_dann_onednn_matmul_bias(&x, &w, &b, &logits, 1, kTransposeB);
+constexpr std::int64_t kRowsPerPiece = 16;
+
+/// Calls f(begin, end) with this thread's pieces of `count` rows.
+template <typename F>
+void for_each_piece(std::int64_t count, std::int64_t size, F f) {
+  for (std::int64_t begin = dann_thread_index() * size; begin < count;
+       begin += dann_thread_count() * size)
+    f(begin, std::min(begin + size, count));
 }
 
-/// Scratch memory like a compiled model's.
-FloatMatrix allocate(std::int64_t rows, std::int64_t columns) {
-  auto *elements = static_cast<float *>(_mlir_memref_to_llvm_aligned_alloc(
-      64, std::uint64_t(rows * columns) * sizeof(float)));
-  return {elements, elements, 0, {rows, columns}, {columns, 1}};
+/// Rows of a matrix.
+FloatMatrix rows(const FloatMatrix &matrix, std::int64_t begin,
+                 std::int64_t end) {
+  FloatMatrix part = matrix;
+  part.offset += begin * matrix.strides[0];
+  part.sizes[0] = end - begin;
+  return part;
 }
 
-/// Replaces the logits by the gradient of the mean loss; returns the loss.
-float softmax_cross_entropy(FloatMatrix &logits, const Labels &y,
-                            std::int64_t *errors) {
-  std::int64_t samples = logits.sizes[0], classes = logits.sizes[1];
-  double loss = 0;
-  for (std::int64_t i = 0; i < samples; ++i) {
-    float *row = logits.aligned + i * classes;
-    std::int64_t label = y.aligned[i];
-    float largest = *std::max_element(row, row + classes);
-    if (errors && std::max_element(row, row + classes) - row != label)
-      ++*errors;
-    double sum = 0;
-    for (std::int64_t j = 0; j < classes; ++j)
-      sum += std::exp(row[j] - largest);
-    loss += std::log(sum) + largest - row[label];
-    for (std::int64_t j = 0; j < classes; ++j)
-      row[j] = float((std::exp(row[j] - largest) / sum - (j == label)) /
-                     double(samples));
+FloatMatrix transposed(const FloatMatrix &matrix) {
+  FloatMatrix result = matrix;
+  std::swap(result.sizes[0], result.sizes[1]);
+  std::swap(result.strides[0], result.strides[1]);
+  return result;
+}
+
+/// Scratch memory: the logits [samples, classes], then the samples' losses and
+/// whether they are errors.
+struct ScratchMemory {
+  FloatMatrix logits;
+  float *losses;
+  std::int32_t *errors;
+
+  ScratchMemory(void *descriptor, std::int64_t samples) {
+    auto &bytes = as<MemRef<std::uint8_t, 1>>(descriptor);
+    auto *elements = reinterpret_cast<float *>(bytes.aligned + bytes.offset);
+    logits = {elements, elements, 0, {samples, kClasses}, {kClasses, 1}};
+    losses = elements + samples * kClasses;
+    errors = reinterpret_cast<std::int32_t *>(losses + samples);
   }
-  return float(loss / double(samples));
+};
+constexpr std::int64_t kScratchPerSample = (kClasses + 2) * 4;
+
+void compute_logits(const FloatMatrix &x, const FloatMatrix &w, const Vector &b,
+                    const FloatMatrix &logits) {
+  FloatMatrix weights = transposed(w);
+  for_each_piece(
+      x.sizes[0], kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+        FloatMatrix from = rows(x, begin, end), to = rows(logits, begin, end);
+        for (std::int64_t i = begin; i < end; ++i)
+          std::copy_n(b.aligned, kClasses, logits.aligned + i * kClasses);
+        _mlir_ciface_dann_onednn_matmul_f32(&from, &weights, &to, kAccumulate);
+      });
+}
+
+/// Replaces the logits by `scale` times the gradient of the mean loss.
+void softmax_cross_entropy(ScratchMemory &scratch, const Labels &y,
+                           double scale) {
+  std::int64_t samples = scratch.logits.sizes[0];
+  auto one = [&](std::int64_t i) {
+    float *row = scratch.logits.aligned + i * kClasses;
+    std::int64_t label = y.aligned[i];
+    float largest = *std::max_element(row, row + kClasses);
+    scratch.errors[i] = std::max_element(row, row + kClasses) - row != label;
+    double sum = 0;
+    for (std::int64_t j = 0; j < kClasses; ++j)
+      sum += std::exp(row[j] - largest);
+    scratch.losses[i] = float(std::log(sum) + largest - row[label]);
+    for (std::int64_t j = 0; j < kClasses; ++j)
+      row[j] = float(scale * (std::exp(row[j] - largest) / sum - (j == label)) /
+                     double(samples));
+  };
+  for_each_piece(samples, kRowsPerPiece,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; ++i)
+                     one(i);
+                 });
+}
+
+float mean_loss(const ScratchMemory &scratch) {
+  std::int64_t samples = scratch.logits.sizes[0];
+  double sum = 0;
+  for (std::int64_t i = 0; i < samples; ++i)
+    sum += scratch.losses[i];
+  return float(sum / double(samples));
 }
 
 void init(void **arguments) {
+  if (dann_thread_index() != 0)
+    return;
   std::int64_t seed = *as<Integer>(arguments[0]).aligned;
   auto &w = as<FloatMatrix>(arguments[1]);
   auto &b = as<Vector>(arguments[2]);
@@ -69,8 +129,10 @@ void init(void **arguments) {
 }
 
 void forward(void **arguments) {
+  dann_begin_operation(0);
   compute_logits(as<FloatMatrix>(arguments[0]), as<FloatMatrix>(arguments[1]),
                  as<Vector>(arguments[2]), as<FloatMatrix>(arguments[3]));
+  dann_begin_operation(-1);
 }
 
 // The order of the arguments is the description's: names decide, not places.
@@ -78,30 +140,54 @@ void train_step(void **arguments) {
   auto &w = as<FloatMatrix>(arguments[0]);
   auto &b = as<Vector>(arguments[1]);
   auto &x = as<FloatMatrix>(arguments[2]);
-  auto &y = as<Labels>(arguments[3]);
   float rate = *as<Scalar>(arguments[4]).aligned;
-  FloatMatrix delta = allocate(x.sizes[0], kClasses);
-  compute_logits(x, w, b, delta);
-  *as<Scalar>(arguments[5]).aligned = softmax_cross_entropy(delta, y, nullptr);
-  _mlir_ciface_dann_onednn_matmul(&delta, &x, &w, -rate,
-                                  kTransposeA | kAccumulate | kRelu);
-  for (std::int64_t i = 0; i < x.sizes[0]; ++i)
-    for (std::int64_t j = 0; j < kClasses; ++j)
-      b.aligned[j] -= rate * delta.aligned[i * kClasses + j];
+  ScratchMemory scratch(arguments[6], x.sizes[0]);
+
+  dann_begin_operation(0);
+  compute_logits(x, w, b, scratch.logits);
+  dann_begin_operation(1);
+  softmax_cross_entropy(scratch, as<Labels>(arguments[3]), -rate);
+  dann_barrier();
+  dann_begin_operation(2);
+  FloatMatrix delta = transposed(scratch.logits);
+  for_each_piece(kClasses, 1, [&](std::int64_t begin, std::int64_t end) {
+    FloatMatrix from = rows(delta, begin, end), to = rows(w, begin, end);
+    _mlir_ciface_dann_onednn_matmul_f32(&from, &x, &to, kAccumulate | kRelu);
+  });
+  dann_begin_operation(3);
+  if (dann_thread_index() == 0) {
+    *as<Scalar>(arguments[5]).aligned = mean_loss(scratch);
+    for (std::int64_t i = 0; i < x.sizes[0]; ++i)
+      for (std::int64_t j = 0; j < kClasses; ++j)
+        b.aligned[j] += scratch.logits.aligned[i * kClasses + j];
+  }
+  dann_begin_operation(-1);
 }
 
 void evaluate(void **arguments) {
   auto &x = as<FloatMatrix>(arguments[0]);
-  auto &y = as<Labels>(arguments[1]);
-  FloatMatrix logits = allocate(x.sizes[0], kClasses);
+  ScratchMemory scratch(arguments[6], x.sizes[0]);
   compute_logits(x, as<FloatMatrix>(arguments[2]), as<Vector>(arguments[3]),
-                 logits);
-  std::int64_t errors = 0;
-  *as<Scalar>(arguments[4]).aligned = softmax_cross_entropy(logits, y, &errors);
-  *as<Integer>(arguments[5]).aligned = errors;
+                 scratch.logits);
+  softmax_cross_entropy(scratch, as<Labels>(arguments[1]), 1);
+  dann_barrier();
+  if (dann_thread_index() == 0) {
+    *as<Scalar>(arguments[4]).aligned = mean_loss(scratch);
+    *as<Integer>(arguments[5]).aligned =
+        std::accumulate(scratch.errors, scratch.errors + x.sizes[0], 0);
+  }
 }
 
-void fail(void **) { _mlir_memref_to_llvm_alloc(~0ull); }
+/// One thread fails, the others wait for it.
+void fail(void **) {
+  if (dann_thread_index() == dann_thread_count() - 1) {
+    float element = 0;
+    FloatMatrix row{&element, &element, 0, {1, 1}, {1, 1}};
+    FloatMatrix wrong{&element, &element, 0, {2, 2}, {2, 1}};
+    _mlir_ciface_dann_onednn_matmul_f32(&row, &row, &wrong, 0);
+  }
+  dann_barrier();
+}
 
 constexpr EntryPointAbi kEntryPoints[] = {{"init", init},
                                           {"forward", forward},
@@ -119,6 +205,20 @@ void add_argument(proto::EntryPoint *entry_point, const std::string &name,
   for (std::int64_t extent : shape)
     argument->add_shape(extent);
   argument->set_access(access);
+}
+
+void add_operation(proto::EntryPoint *entry_point, const char *name,
+                   const char *kernel, std::int64_t flops_per_sample) {
+  proto::Operation *operation = entry_point->add_operations();
+  operation->set_name(name);
+  operation->set_kernel(kernel);
+  operation->set_flops_per_sample(flops_per_sample);
+}
+
+void set_scratch(proto::EntryPoint *entry_point) {
+  constexpr std::int64_t bytes = Scratch::kSampleGroup * kScratchPerSample;
+  entry_point->mutable_scratch()->set_bytes_per_sample_group(bytes);
+  entry_point->mutable_scratch()->set_live_bytes_per_sample_group(bytes - 64);
 }
 
 } // namespace
@@ -155,6 +255,7 @@ proto::Program linear_description() {
   program.set_loss("softmax_cross_entropy");
   program.set_optimizer("sgd, projected");
   program.set_backend("onednn");
+  program.set_precision("f32");
   program.set_target_cpu("x86-64");
   program.add_cpu_features("sse2");
 
@@ -173,6 +274,8 @@ proto::Program linear_description() {
   add_argument(entry, "x", F32, {-1, kFeatures});
   add_parameters(entry, READ);
   add_argument(entry, "logits", F32, {-1, kClasses}, WRITE);
+  constexpr std::int64_t product = 2 * kFeatures * kClasses;
+  add_operation(entry, "logits", "onednn", product);
 
   entry = program.add_entry_points();
   entry->set_name("train_step");
@@ -181,6 +284,11 @@ proto::Program linear_description() {
   add_argument(entry, "y", I64, {-1});
   add_argument(entry, "learning_rate", F32, {});
   add_argument(entry, "loss", F32, {}, WRITE);
+  set_scratch(entry);
+  add_operation(entry, "logits", "onednn", product);
+  add_operation(entry, "loss", "loops", 0);
+  add_operation(entry, "0.w", "onednn", product);
+  add_operation(entry, "0.b", "loops", kClasses);
 
   entry = program.add_entry_points();
   entry->set_name("evaluate");
@@ -189,6 +297,7 @@ proto::Program linear_description() {
   add_parameters(entry, READ);
   add_argument(entry, "loss", F32, {}, WRITE);
   add_argument(entry, "errors", I64, {}, WRITE);
+  set_scratch(entry);
 
   entry = program.add_entry_points();
   entry->set_name("fail");

@@ -25,6 +25,26 @@ TEST(Program, DescribesTheModel) {
   EXPECT_EQ(description.parameters[1].sign, Sign::Any);
   EXPECT_EQ(description.entry_points.size(), 5u);
   EXPECT_TRUE(program->missing_cpu_features().empty());
+  EXPECT_EQ(description.precision, "f32");
+  const EntryPoint &train_step = description.entry_points[2];
+  EXPECT_EQ(train_step.scratch.fixed_bytes, 0);
+  EXPECT_EQ(train_step.scratch.bytes_per_sample_group, 320);
+  EXPECT_EQ(train_step.scratch.live_bytes_per_sample_group, 256);
+  ASSERT_EQ(train_step.operations.size(), 4u);
+  EXPECT_EQ(train_step.operations[2].name, "0.w");
+  EXPECT_EQ(train_step.operations[2].kernel, "onednn");
+  EXPECT_EQ(train_step.operations[2].flops_per_sample, 24);
+}
+
+TEST(Program, ScratchMemoryGrowsWithGroupsOfSamples) {
+  Scratch scratch{100, 1000, 10, 20};
+  EXPECT_EQ(scratch.bytes(0), 100);
+  EXPECT_EQ(scratch.bytes(1), 1100);
+  EXPECT_EQ(scratch.bytes(16), 1100);
+  EXPECT_EQ(scratch.bytes(17), 2100);
+  EXPECT_EQ(scratch.live_bytes(17), 50);
+  EXPECT_EQ((Scratch{0, INT64_MAX / 2, 0, 0}).bytes(48), INT64_MAX);
+  EXPECT_EQ((Scratch{INT64_MAX, 1, 0, 0}).bytes(1), INT64_MAX);
 }
 
 struct Damage {
@@ -98,7 +118,34 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{[](P &p) { p.mutable_defaults()->set_learning_rate(-1); },
                "defaults"},
         Damage{[](P &p) { p.mutable_defaults()->set_batch_size(0); },
-               "defaults"}));
+               "defaults"},
+        Damage{[](P &p) { p.clear_precision(); }, "the precision ''"},
+        Damage{[](P &p) { p.set_precision("f64"); }, "the precision 'f64'"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(2)->mutable_scratch()->set_fixed_bytes(
+                     -1);
+               },
+               "train_step needs a negative amount"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(2)
+                     ->mutable_scratch()
+                     ->set_live_bytes_per_sample_group(-1);
+               },
+               "train_step needs a negative amount"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(2)->mutable_operations(0)->clear_name();
+               },
+               "an operation of train_step has no name"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(2)->mutable_operations(0)->set_kernel(
+                     "magic");
+               },
+               "the operation logits of train_step has the unknown kernel"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(2)->mutable_operations(0)->set_flops(
+                     -1);
+               },
+               "computes or moves a negative amount"}));
 
 TEST(Program, RefusesWhatIsNoDescription) {
   LinearModel model(linear_description());

@@ -1,7 +1,10 @@
 #include "dann/session.hpp"
 
+#include "dataset.h"
 #include "expect_error.h"
 #include "linear_model.h"
+#include "program.pb.h"
+#include "session_access.h"
 #include "temporary_directory.h"
 
 #include <cmath>
@@ -153,6 +156,20 @@ TEST_F(SessionTest, InputsAreChecked) {
                HasSubstr("no entry point backward; it has init, forward"));
 }
 
+// The data set has looked at its samples when it was read.
+TEST_F(SessionTest, BatchesAreNotCheckedAgain) {
+  set_known_parameters();
+  Batch batch(session.program().description(), 2);
+  std::fill_n(batch.x.data<float>(), 8, 1.5f);
+  std::fill_n(batch.y.data<std::int64_t>(), 2, 1);
+  EXPECT_ERROR(session.evaluate(batch.x, batch.y), InvalidArgument,
+               "x[0, 0] is 1.5, but has to lie in [0, 1]");
+  // logits 1.5, 1.5, 2
+  double expected = std::log(2 + std::exp(0.5));
+  EXPECT_NEAR(SessionAccess::evaluate(session, batch).loss, expected, 1e-6);
+  EXPECT_NEAR(SessionAccess::train_step(session, batch, 0.5), expected, 1e-6);
+}
+
 TEST_F(SessionTest, ParametersAreChecked) {
   EXPECT_ERROR(session.forward(x), InvalidArgument,
                HasSubstr("0.w has no value yet"));
@@ -199,10 +216,48 @@ TEST_F(SessionTest, AFailedLoadChangesNothing) {
 }
 
 TEST_F(SessionTest, ErrorsOfCompiledCodeReachTheCaller) {
-  EXPECT_ERROR(session.run("fail", {}), OutOfMemory,
-               HasSubstr("out of memory"));
-  set_known_parameters();
-  EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+  for (int threads : {1, 2, 5}) {
+    session = Session(Program::from_model(dann_model), {threads});
+    EXPECT_ERROR(session.run("fail", {}), Internal,
+                 HasSubstr("a matmul of [1, 1] and [1, 1] cannot give [2, 2]"));
+    set_known_parameters();
+    EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+  }
+}
+
+TEST_F(SessionTest, ResultsDoNotDependOnThreads) {
+  constexpr std::int64_t samples = 50;
+  Tensor images(ElementType::F32, {samples, kFeatures});
+  Tensor labels(ElementType::I64, {samples});
+  for (std::int64_t i = 0; i < images.element_count(); ++i)
+    images.data<float>()[i] = float(i * 37 % 101) / 101;
+  for (std::int64_t i = 0; i < samples; ++i)
+    labels.data<std::int64_t>()[i] = i % 3;
+  std::vector<double> losses;
+  for (int threads : {1, 2, 3, 8}) {
+    session = Session(Program::from_model(dann_model), {threads});
+    session.initialize(1);
+    for (int i = 0; i < 20; ++i)
+      session.train_step(images, labels, 0.5);
+    losses.push_back(session.evaluate(images, labels).loss);
+  }
+  EXPECT_EQ(losses, std::vector<double>(4, losses[0]));
+}
+
+// A description may ask for more than there is.
+TEST_F(SessionTest, TooMuchScratchMemoryIsAnError) {
+  for (std::int64_t bytes : {INT64_MAX, std::int64_t(1) << 48}) {
+    proto::Program description = linear_description();
+    description.mutable_entry_points(2)
+        ->mutable_scratch()
+        ->set_bytes_per_sample_group(bytes);
+    LinearModel model(description);
+    Session greedy(Program::from_model(model.abi), {1});
+    greedy.initialize(1);
+    EXPECT_ERROR(greedy.train_step(x, y, 0.5), OutOfMemory,
+                 HasSubstr("out of memory"));
+    EXPECT_EQ(greedy.forward(x).shape(), (Shape{2, 3}));
+  }
 }
 
 TEST_F(SessionTest, ThreadsAreChecked) {

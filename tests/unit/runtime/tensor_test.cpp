@@ -69,4 +69,11 @@ TEST(Elements, OutsideIsFoundAtAnyPlace) {
   }
 }
 
+TEST(Tensor, LargeBuffersAreAlignedToHugePages) {
+  Tensor large(ElementType::F32, {(1 << 20) / 2});
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(large.bytes()) % (2 << 20), 0u);
+  Tensor small(ElementType::F32, {3});
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(small.bytes()) % 64, 0u);
+}
+
 } // namespace

@@ -94,6 +94,20 @@ TEST_F(TrainerTest, AResumedRunIsTheSameRun) {
   }
 }
 
+// Batches are gathered by all threads.
+TEST_F(TrainerTest, ThreadsDoNotChangeTheRun) {
+  for (int threads : {1, 2, 3}) {
+    Session other(program, {threads});
+    other.initialize(5);
+    Trainer trainer(other, data, start());
+    train(trainer, 2);
+    save_checkpoint(directory / std::to_string(threads), other,
+                    trainer.state());
+  }
+  EXPECT_EQ(read_file(directory / "1"), read_file(directory / "2"));
+  EXPECT_EQ(read_file(directory / "1"), read_file(directory / "3"));
+}
+
 TEST_F(TrainerTest, SeedsDiffer) {
   TrainingState other = start();
   other.seed = 6;

@@ -1,13 +1,21 @@
-//===- LayerLowering.cpp - E/I layers as products and elementwise maths ---===//
+//===- LowerLayers.cpp - E/I layers as products and elementwise maths -----===//
 
-#include "passes/LayerLowering.h"
+#include "passes/Passes.h"
 
 #include "Dann/Dann.h"
 #include "Utils/LinalgBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::dann {
+#define GEN_PASS_DEF_LOWERLAYERS
+#include "passes/Passes.h.inc"
+} // namespace mlir::dann
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -19,11 +27,24 @@ using Loops = SmallVector<unsigned, 2>;
 const Loops kMatrix = {0, 1};
 const Loops kRow = {1}; // one value per column
 
-/// What the layer and its gradient both need. Shapes: ze, inhibition, divisor
-/// [B, ne]; zi [B, ni]; strength = exp(alpha) [ni]; wd = wei * strength.
+Value multiply(ImplicitLocOpBuilder &b, ValueRange args) {
+  return arith::MulFOp::create(b, args[0], args[1]);
+}
+Value negate(ImplicitLocOpBuilder &b, ValueRange args) {
+  return arith::NegFOp::create(b, args[0]);
+}
+
+/// What the layer and its gradient both need. Built by the same code in the
+/// same order for both, so that CSE makes it one. Shapes: ze, inhibition,
+/// divisor [B, ne]; zi, zd [B, ni]; strength [ni].
+///
+/// The divisor is (wei * e^alpha) . zi, computed as wei . (e^alpha * zi): both
+/// products of wei then read wei itself, and no weighted copy of it is made.
 struct Intermediates {
   Value ze, zi, inhibition;
-  Value strength, wd, divisor; // null without alpha
+  Value strength; // e^alpha
+  Value zd;       // zi * strength
+  Value divisor;  // the last three are null without alpha
 };
 
 template <typename OpTy>
@@ -38,12 +59,8 @@ Intermediates buildIntermediates(LinalgBuilder &b, OpTy op) {
                              [](ImplicitLocOpBuilder &b, ValueRange args) {
                                return math::ExpOp::create(b, args[0]);
                              });
-  v.wd =
-      b.elementwise({{op.getWei(), kMatrix}, {v.strength, kRow}}, op.getWei(),
-                    [](ImplicitLocOpBuilder &b, ValueRange args) {
-                      return arith::MulFOp::create(b, args[0], args[1]);
-                    });
-  Value sum = b.product(v.zi, false, v.wd, true);
+  v.zd = b.elementwise({{v.zi, kMatrix}, {v.strength, kRow}}, v.zi, multiply);
+  Value sum = b.product(v.zd, false, op.getWei(), true);
   Value epsilon = b.constant(getElementTypeOrSelf(sum.getType()),
                              op.getEpsilon().convertToDouble());
   v.divisor = b.elementwise({{sum, kMatrix}}, sum,
@@ -94,9 +111,6 @@ struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
     LinalgBuilder b(rewriter, op.getLoc());
     Intermediates v = buildIntermediates(b, op);
     Value dz = op.getDz(), zi = v.zi;
-    auto multiply = [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-      return arith::MulFOp::create(b, args[0], args[1]);
-    };
 
     // The cotangent of u = ze - inhibition, and r = u / divisor.
     Value du = dz, r, dgain;
@@ -127,40 +141,36 @@ struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
             return arith::AddFOp::create(b, args[2], term);
           });
 
-    // Inhibition acts with a minus in both its parts, so the products below
-    // are built for the negated cotangents; the signs change in cheap maths.
+    // Inhibition acts with a minus in both its parts: dwei is the negative of
+    // du^T . zi + s^T . zd, where s = du * r is the negated cotangent of the
+    // divisor. The sign goes to the smallest operands. What is left is a sum of
+    // products, which an SGD step can add to the weights as it is.
+    Value dwei =
+        b.product(du, true, b.elementwise({{zi, kMatrix}}, zi, negate), false);
     Value negatedDzi = b.product(du, false, op.getWei(), false);
-    Value productI = b.product(du, true, zi, false);
-    Value dwei, dalpha;
+    Value dzi, dalpha;
     if (v.divisor) {
-      // The negated cotangent of the divisor.
       Value s = b.elementwise({{du, kMatrix}, {r, kMatrix}}, dz, multiply);
-      negatedDzi = b.product(s, false, v.wd, false, negatedDzi);
-      Value productD = b.product(s, true, zi, false);
-      dwei = b.elementwise(
-          {{productI, kMatrix}, {productD, kMatrix}, {v.strength, kRow}},
-          op.getWei(), [](ImplicitLocOpBuilder &b, ValueRange args) {
-            Value divisive = arith::MulFOp::create(b, args[1], args[2]);
-            Value sum = arith::AddFOp::create(b, args[0], divisive);
-            return arith::NegFOp::create(b, sum);
-          });
-      dalpha = b.generic(2, {{productD, kMatrix}, {v.wd, kMatrix}},
+      dwei = b.product(s, true, b.elementwise({{v.zd, kMatrix}}, v.zd, negate),
+                       false, dwei);
+      Value divisive = b.product(s, false, op.getWei(), false);
+      dalpha = b.generic(2, {{divisive, kMatrix}, {v.zd, kMatrix}},
                          {b.zerosLike(op.getAlpha()), kRow},
                          [](ImplicitLocOpBuilder &b, ValueRange args) {
                            Value term =
                                arith::MulFOp::create(b, args[0], args[1]);
                            return arith::SubFOp::create(b, args[2], term);
                          });
+      dzi = b.elementwise(
+          {{negatedDzi, kMatrix}, {divisive, kMatrix}, {v.strength, kRow}}, zi,
+          [](ImplicitLocOpBuilder &b, ValueRange args) {
+            Value scaled = arith::MulFOp::create(b, args[1], args[2]);
+            Value sum = arith::AddFOp::create(b, args[0], scaled);
+            return arith::NegFOp::create(b, sum);
+          });
     } else {
-      dwei = b.elementwise({{productI, kMatrix}}, op.getWei(),
-                           [](ImplicitLocOpBuilder &b, ValueRange args) {
-                             return arith::NegFOp::create(b, args[0]);
-                           });
+      dzi = b.elementwise({{negatedDzi, kMatrix}}, zi, negate);
     }
-    Value dzi = b.elementwise({{negatedDzi, kMatrix}}, negatedDzi,
-                              [](ImplicitLocOpBuilder &b, ValueRange args) {
-                                return arith::NegFOp::create(b, args[0]);
-                              });
 
     SmallVector<Value> gradients;
     if (!op.getParametersOnly()) {
@@ -185,8 +195,13 @@ struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
   }
 };
 
-} // namespace
+struct LowerLayersPass : dann::impl::LowerLayersBase<LowerLayersPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<LowerEiDense, LowerEiDenseGrad>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
 
-void mlir::dann::populateLayerLoweringPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerEiDense, LowerEiDenseGrad>(patterns.getContext());
-}
+} // namespace

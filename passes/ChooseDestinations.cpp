@@ -1,0 +1,93 @@
+//===- ChooseDestinations.cpp - What operations write into ----------------===//
+
+#include "passes/Passes.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::dann {
+#define GEN_PASS_DEF_CHOOSEDESTINATIONS
+#include "passes/Passes.h.inc"
+} // namespace mlir::dann
+
+using namespace mlir;
+using namespace mlir::dann;
+
+namespace {
+
+/// The tensor whose contents `value` starts from: destination of destination.
+Value getFirstDestination(Value value) {
+  while (auto result = dyn_cast<OpResult>(value)) {
+    auto op = dyn_cast<DestinationStyleOpInterface>(result.getOwner());
+    if (!op)
+      break;
+    value = op.getTiedOpOperand(result)->get();
+  }
+  return value;
+}
+
+/// Makes `argument`, or what was accumulated on it, the destination of `op`,
+/// whose result is undefined before, if it reads that entry by entry.
+void reuseArgument(linalg::LinalgOp op, BlockArgument argument) {
+  OpOperand *init = op.getDpsInitOperand(0);
+  if (op->getNumResults() != 1 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      !init->get().getDefiningOp<tensor::EmptyOp>() ||
+      op.payloadUsesValueFromOperand(init))
+    return;
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (getFirstDestination(input->get()) == argument &&
+        op.getMatchingIndexingMap(input) == op.getMatchingIndexingMap(init)) {
+      init->set(input->get());
+      return;
+    }
+}
+
+/// Gives every destination without contents, or with one value everywhere, to
+/// one operation alone. CSE makes them shared, which would turn into copies.
+void separateDestinations(func::FuncOp function) {
+  OpBuilder b(function.getContext());
+  function.walk([&](linalg::LinalgOp op) {
+    b.setInsertionPoint(op);
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      Operation *made = init.get().getDefiningOp();
+      if (!isa_and_nonnull<tensor::EmptyOp, linalg::FillOp>(made))
+        continue;
+      Operation *own = b.clone(*made);
+      if (auto fill = dyn_cast<linalg::FillOp>(own))
+        if (Operation *empty =
+                fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>())
+          fill.getOutputsMutable()[0].set(
+              b.insert(empty->clone())->getResult(0));
+      own->moveBefore(op);
+      init.set(own->getResult(0));
+      // Bufferization would fill even what nobody reads.
+      if (made->use_empty())
+        made->erase();
+    }
+  });
+}
+
+struct ChooseDestinationsPass
+    : dann::impl::ChooseDestinationsBase<ChooseDestinationsPass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!function.getBody().hasOneBlock())
+      return;
+    separateDestinations(function);
+    Operation *terminator = function.getBody().front().getTerminator();
+    for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
+      auto updates = function.getResultAttrOfType<IntegerAttr>(
+          i, DannDialect::kUpdatesAttr);
+      if (!updates)
+        continue;
+      if (auto op = value.getDefiningOp<linalg::LinalgOp>())
+        reuseArgument(op, function.getArgument(updates.getInt()));
+    }
+  }
+};
+
+} // namespace

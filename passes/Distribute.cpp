@@ -1,0 +1,375 @@
+//===- Distribute.cpp - Share work among threads --------------------------===//
+
+#include "passes/Passes.h"
+#include "passes/ProductForm.h"
+#include "passes/RuntimeCalls.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+namespace mlir::dann {
+#define GEN_PASS_DEF_DISTRIBUTE
+#include "passes/Passes.h.inc"
+} // namespace mlir::dann
+
+using namespace mlir;
+using namespace mlir::dann;
+
+namespace {
+
+// Rows are shared in multiples of this, columns in cache lines of samples.
+constexpr int64_t kRowUnit = 4, kColumnUnit = 32;
+// With fewer rows, columns are shared if there may be many of them.
+constexpr int64_t kFewRows = 16;
+
+/// How the threads share an operation, or the elements of one of its buffers.
+struct Share {
+  enum Kind { Whole, FirstThread, Rows, Columns } kind = Whole;
+  int64_t extent = 0; // of the rows or columns; dynamic is the batch
+
+  bool operator==(const Share &other) const {
+    return kind == other.kind && extent == other.extent;
+  }
+  /// Whether each thread meets no elements but its own in two accesses.
+  bool isDisjointFrom(const Share &other) const {
+    return kind != Whole && *this == other;
+  }
+};
+
+struct Access {
+  Value root;
+  Share share;
+  bool writes;
+};
+
+/// The loop along which `op` is shared, and how.
+std::pair<unsigned, Share> chooseShare(linalg::LinalgOp op) {
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  auto type = cast<MemRefType>(op.getDpsInits()[0].getType());
+  auto getLoop = [&](int64_t dimension) {
+    auto loop = dyn_cast<AffineDimExpr>(map.getResult(dimension));
+    return loop ? std::optional(loop.getPosition()) : std::nullopt;
+  };
+  int64_t rank = type.getRank();
+  if (rank > 0)
+    if (auto loop = getLoop(0);
+        loop && !type.isDynamicDim(0) && type.getDimSize(0) >= kFewRows)
+      return {*loop, {Share::Rows, type.getDimSize(0)}};
+  if (rank > 0 && type.isDynamicDim(rank - 1))
+    if (auto loop = getLoop(rank - 1))
+      return {*loop, {Share::Columns, ShapedType::kDynamic}};
+  return {0, {Share::FirstThread, 0}};
+}
+
+/// Which elements of an operand a thread meets if it runs its share of `loop`.
+Share getOperandShare(AffineMap map, MemRefType type, unsigned loop,
+                      Share share) {
+  if (share.kind == Share::FirstThread)
+    return share;
+  auto isAt = [&](int64_t dimension) {
+    auto expression = dyn_cast<AffineDimExpr>(map.getResult(dimension));
+    return expression && expression.getPosition() == loop &&
+           type.getDimSize(dimension) == share.extent;
+  };
+  int64_t rank = type.getRank();
+  if (rank > 0 && share.kind == Share::Rows && isAt(0))
+    return share;
+  if (rank > 0 && share.kind == Share::Columns && isAt(rank - 1))
+    return share;
+  return {Share::Whole, 0};
+}
+
+/// Arithmetic and memory traffic of an operation: a part of its own, and one
+/// for each sample.
+struct Cost {
+  int64_t fixed = 0, perSample = 0;
+  void add(bool isPerSample, int64_t amount) {
+    (isPerSample ? perSample : fixed) += amount;
+  }
+};
+
+struct Distributor {
+  func::FuncOp function;
+  IRRewriter rewriter;
+  Value threadIndex, threadCount, isFirst;
+  DenseMap<std::pair<int64_t, int64_t>, std::pair<Value, Value>> ranges;
+  SmallVector<Access> sinceBarrier;
+  SmallVector<Attribute> operations;
+  // What the last operation has written, if it was a fill or a product.
+  Value groupResult;
+  bool groupIsFill = false;
+
+  explicit Distributor(func::FuncOp function)
+      : function(function), rewriter(function.getContext()) {}
+
+  void run() {
+    Block &body = function.getBody().front();
+    auto all = llvm::to_vector(llvm::make_pointer_range(body));
+    rewriter.setInsertionPointToStart(&body);
+    ImplicitLocOpBuilder b(function.getLoc(), rewriter);
+    threadIndex = callRuntime(b, kThreadIndex, {}, b.getI64Type());
+    threadIndex = arith::IndexCastOp::create(b, b.getIndexType(), threadIndex);
+    threadCount = callRuntime(b, kThreadCount, {}, b.getI64Type());
+    threadCount = arith::IndexCastOp::create(b, b.getIndexType(), threadCount);
+    isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, threadIndex,
+                                    arith::ConstantIndexOp::create(b, 0));
+    for (Operation *op : all) {
+      rewriter.setInsertionPoint(op);
+      if (auto copy = dyn_cast<memref::CopyOp>(op)) {
+        auto named = linalg::CopyOp::create(rewriter, op->getLoc(),
+                                            copy.getSource(), copy.getTarget());
+        rewriter.eraseOp(op);
+        distribute(named);
+      } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+        distribute(linalgOp);
+      } else if (!isMemoryEffectFree(op) && !isa<memref::AllocOp>(op) &&
+                 !op->hasTrait<OpTrait::IsTerminator>()) {
+        runOnFirstThread(op);
+      }
+    }
+    rewriter.setInsertionPoint(body.getTerminator());
+    ImplicitLocOpBuilder end(function.getLoc(), rewriter);
+    beginOperation(end, -1);
+    function->setAttr(DannDialect::kOperationsAttr,
+                      rewriter.getArrayAttr(operations));
+  }
+
+  static void collectAccesses(linalg::LinalgOp op,
+                              SmallVectorImpl<Access> &accesses) {
+    auto [loop, share] = chooseShare(op);
+    for (OpOperand &operand : op->getOpOperands())
+      if (auto type = dyn_cast<MemRefType>(operand.get().getType()))
+        accesses.push_back({getRootBuffer(operand.get()),
+                            getOperandShare(op.getMatchingIndexingMap(&operand),
+                                            type, loop, share),
+                            op.isDpsInit(&operand)});
+  }
+
+  void distribute(linalg::LinalgOp op) {
+    auto [loop, share] = chooseShare(op);
+    SmallVector<Access> accesses;
+    collectAccesses(op, accesses);
+    // A product and the fill of its result become one kernel: what the product
+    // waits for must not come between them.
+    if (isa<linalg::FillOp>(op.getOperation()))
+      if (auto product =
+              dyn_cast_or_null<linalg::ContractOp>(getNextWithEffect(op));
+          product && product.getDpsInits()[0] == op.getDpsInits()[0])
+        collectAccesses(product, accesses);
+    rewriter.setInsertionPoint(op);
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    synchronize(b, accesses);
+    announce(b, op);
+    if (share.kind == Share::FirstThread)
+      return guard(op);
+
+    auto [begin, size] = getRange(b, op, share, loop);
+    SmallVector<OpFoldResult> offsets(op.getNumLoops(), b.getIndexAttr(0));
+    SmallVector<OpFoldResult> sizes;
+    for (Range range :
+         cast<TilingInterface>(op.getOperation()).getIterationDomain(rewriter))
+      sizes.push_back(range.size);
+    offsets[loop] = begin;
+    sizes[loop] = size;
+    FailureOr<TilingResult> tiled =
+        cast<TilingInterface>(op.getOperation())
+            .getTiledImplementation(rewriter, offsets, sizes);
+    if (failed(tiled))
+      return guard(op);
+    for (Operation *part : tiled->tiledOps)
+      part->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    rewriter.eraseOp(op);
+  }
+
+  /// For operations that this pass knows nothing about.
+  void runOnFirstThread(Operation *op) {
+    SmallVector<Access> accesses;
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (isa<BaseMemRefType>(operand.getType()))
+          accesses.push_back(
+              {getRootBuffer(operand), {Share::FirstThread, 0}, true});
+    });
+    rewriter.setInsertionPoint(op);
+    ImplicitLocOpBuilder b(op->getLoc(), rewriter);
+    synchronize(b, accesses);
+    groupResult = nullptr;
+    guard(op);
+  }
+
+  void guard(Operation *op) {
+    rewriter.setInsertionPoint(op);
+    auto branch = scf::IfOp::create(rewriter, op->getLoc(), isFirst,
+                                    /*withElseRegion=*/false);
+    op->moveBefore(branch.thenBlock()->getTerminator());
+  }
+
+  /// A barrier, if one of the accesses has to wait for an earlier one.
+  void synchronize(ImplicitLocOpBuilder &b, ArrayRef<Access> accesses) {
+    bool mustWait = llvm::any_of(accesses, [&](const Access &access) {
+      return llvm::any_of(sinceBarrier, [&](const Access &earlier) {
+        return earlier.root == access.root &&
+               (earlier.writes || access.writes) &&
+               !earlier.share.isDisjointFrom(access.share);
+      });
+    });
+    if (mustWait) {
+      callRuntime(b, kBarrier, {}, {});
+      sinceBarrier.clear();
+      groupResult = nullptr;
+    }
+    llvm::append_range(sinceBarrier, accesses);
+  }
+
+  /// The rows or columns of this thread: [begin, begin + size).
+  std::pair<Value, Value> getRange(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
+                                   Share share, unsigned loop) {
+    auto &range = ranges[{share.kind, share.extent}];
+    if (range.first)
+      return range;
+    OpFoldResult extent = op.createLoopRanges(b, b.getLoc())[loop].size;
+    Value size = getValueOrCreateConstantIndexOp(b, b.getLoc(), extent);
+    Value unit = arith::ConstantIndexOp::create(
+        b, share.kind == Share::Rows ? kRowUnit : kColumnUnit);
+    Value units = arith::CeilDivSIOp::create(b, size, unit);
+    Value chunk = arith::MulIOp::create(
+        b, arith::CeilDivSIOp::create(b, units, threadCount), unit);
+    Value begin = arith::MinSIOp::create(
+        b, arith::MulIOp::create(b, threadIndex, chunk), size);
+    Value rest = arith::SubIOp::create(b, size, begin);
+    range = {begin, arith::MinSIOp::create(b, chunk, rest)};
+    return range;
+  }
+
+  void beginOperation(ImplicitLocOpBuilder &b, int64_t index) {
+    Value number = arith::ConstantOp::create(b, b.getI64IntegerAttr(index));
+    callRuntime(b, kBeginOperation, number, {});
+  }
+
+  /// Tells the runtime which operation begins. A product, the fill before it
+  /// and the elementwise operation behind it are one: they become one kernel.
+  void announce(ImplicitLocOpBuilder &b, linalg::LinalgOp op) {
+    bool isProduct = isa<linalg::ContractOp>(op.getOperation());
+    bool followsFill = groupIsFill;
+    bool continues =
+        groupResult && llvm::is_contained(op->getOperands(), groupResult) &&
+        (groupIsFill ||
+         (!isProduct && op.getNumLoops() == op.getNumParallelLoops()));
+    groupIsFill = isa<linalg::FillOp>(op.getOperation());
+    groupResult = isProduct || groupIsFill ? op.getDpsInits()[0] : Value();
+    Cost flops, bytes;
+    countCost(op, flops, bytes);
+    StringRef kernel = "loops";
+    if (isProduct) {
+      kernel = "generated";
+      if (auto chosen = op->getAttrOfType<StringAttr>(DannDialect::kKernelAttr))
+        kernel = chosen.getValue();
+    }
+    auto i64 = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+    auto getOld = [&](StringRef name) -> int64_t {
+      return continues ? cast<DictionaryAttr>(operations.back())
+                             .getAs<IntegerAttr>(name)
+                             .getInt()
+                       : 0;
+    };
+    std::string name = describe(op);
+    if (continues) {
+      auto old = cast<DictionaryAttr>(operations.back());
+      if (!followsFill) {
+        name = old.getAs<StringAttr>("name").str();
+        kernel = old.getAs<StringAttr>("kernel").getValue();
+      }
+    }
+    Attribute entry = b.getDictionaryAttr(
+        {b.getNamedAttr("name", b.getStringAttr(name)),
+         b.getNamedAttr("kernel", b.getStringAttr(kernel)),
+         b.getNamedAttr("flops", i64(getOld("flops") + flops.fixed)),
+         b.getNamedAttr("flops_per_sample",
+                        i64(getOld("flops_per_sample") + flops.perSample)),
+         b.getNamedAttr("bytes", i64(getOld("bytes") + bytes.fixed)),
+         b.getNamedAttr("bytes_per_sample",
+                        i64(getOld("bytes_per_sample") + bytes.perSample))});
+    if (continues) {
+      operations.back() = entry;
+      return;
+    }
+    beginOperation(b, operations.size());
+    operations.push_back(entry);
+  }
+
+  static void countCost(linalg::LinalgOp op, Cost &flops, Cost &bytes) {
+    int64_t iterations = 1;
+    bool isPerSample = false;
+    for (int64_t extent : op.getStaticLoopRanges()) {
+      bool isBatch = ShapedType::isDynamic(extent);
+      isPerSample |= isBatch;
+      iterations *= isBatch ? 1 : extent;
+    }
+    int64_t perIteration = 0;
+    for (Operation &nested : op->getRegion(0).front())
+      if (nested.getNumResults() == 1 &&
+          isa<FloatType>(nested.getResult(0).getType()))
+        ++perIteration;
+    flops.add(isPerSample, iterations * perIteration);
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto type = dyn_cast<MemRefType>(operand.get().getType());
+      if (!type)
+        continue;
+      int64_t size = (type.getElementTypeBitWidth() + 7) / 8;
+      for (int64_t extent : type.getShape())
+        size *= ShapedType::isDynamic(extent) ? 1 : extent;
+      bool isReadToo =
+          op.isDpsInit(&operand) && op.payloadUsesValueFromOperand(&operand);
+      bytes.add(!type.hasStaticShape(), size * (isReadToo ? 2 : 1));
+    }
+  }
+
+  static std::string describe(linalg::LinalgOp op) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    // The layer that the operation belongs to, if the frontend named it.
+    if (auto name = op.getLoc()->findInstanceOf<NameLoc>())
+      os << name.getName().getValue() << " ";
+    if (isa<linalg::ContractOp>(op.getOperation())) {
+      os << "product ";
+      auto print = [&](Value value) {
+        auto type = cast<MemRefType>(value.getType());
+        llvm::interleave(
+            type.getShape(), os,
+            [&](int64_t extent) {
+              if (ShapedType::isDynamic(extent))
+                os << "B";
+              else
+                os << extent;
+            },
+            "x");
+      };
+      print(op->getOperand(0));
+      os << " . ";
+      print(op->getOperand(1));
+      return text;
+    }
+    if (isa<linalg::GenericOp>(op.getOperation()))
+      os << (op.getNumReductionLoops() ? "reduction" : "elementwise");
+    else
+      os << op->getName().stripDialect();
+    return text;
+  }
+};
+
+struct DistributePass : dann::impl::DistributeBase<DistributePass> {
+  void runOnOperation() override {
+    for (auto function : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
+      if (!function.isPrivate() && function.getBody().hasOneBlock())
+        Distributor(function).run();
+  }
+};
+
+} // namespace

@@ -1,0 +1,41 @@
+//===- ProductForm.h - Products of two matrices on buffers ----------------===//
+
+#ifndef DANN_PASSES_PRODUCTFORM_H
+#define DANN_PASSES_PRODUCTFORM_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace mlir::dann {
+
+/// c[M, N] (+)= op(a) . b[K, N], where op transposes under `transposed`: the
+/// form that dann-batch-last gives to products.
+struct ProductForm {
+  Value a, b, c;
+  bool transposed; // a is [K, M] instead of [M, K]
+};
+
+/// The form of `op` on buffers with contiguous rows; none if it has another.
+std::optional<ProductForm> getProductForm(linalg::ContractOp op);
+
+/// The buffer that `buffer` is a view of.
+Value getRootBuffer(Value buffer);
+
+/// Whether nothing but `operations` meets the memory of `buffer`, which the
+/// function allocates itself.
+bool isUsedOnlyBy(Value buffer, ArrayRef<Operation *> operations);
+
+/// Whether the rows of a buffer are contiguous.
+bool hasContiguousRows(Value buffer);
+
+/// The operation before or behind `op` in its block, past operations without
+/// effects; null if there is none.
+Operation *getPreviousWithEffect(Operation *op);
+Operation *getNextWithEffect(Operation *op);
+
+/// Erases the fill with zeros of `buffer` right before `op`. Returns whether
+/// there was one.
+bool eraseZeroFill(Operation *op, Value buffer);
+
+} // namespace mlir::dann
+
+#endif // DANN_PASSES_PRODUCTFORM_H

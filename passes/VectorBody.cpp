@@ -1,0 +1,110 @@
+//===- VectorBody.cpp - Bodies of linalg operations on vectors ------------===//
+
+#include "passes/VectorBody.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+std::string mlir::dann::getBodyText(linalg::GenericOp op) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  DenseMap<Value, unsigned> numbers, captured;
+  for (Value argument : op.getBody()->getArguments())
+    numbers.insert({argument, numbers.size()});
+  for (AffineMap map : op.getIndexingMapsArray())
+    os << map << " ";
+  for (Operation &nested : *op.getBody()) {
+    os << nested.getName() << nested.getAttrDictionary();
+    for (Value operand : nested.getOperands()) {
+      Attribute constant;
+      if (matchPattern(operand, m_Constant(&constant)))
+        os << " " << constant;
+      else if (auto number = numbers.find(operand); number != numbers.end())
+        os << " %" << number->second;
+      else
+        os << " captured"
+           << captured.insert({operand, captured.size()}).first->second;
+    }
+    for (Value result : nested.getResults()) {
+      os << " : " << result.getType();
+      numbers.insert({result, numbers.size()});
+    }
+  }
+  return text;
+}
+
+MemRefType mlir::dann::getGeneralType(Type type) {
+  auto buffer = cast<MemRefType>(type);
+  SmallVector<int64_t> shape(buffer.getRank(), ShapedType::kDynamic);
+  SmallVector<int64_t> strides = shape;
+  if (!strides.empty())
+    strides.back() = 1;
+  return MemRefType::get(
+      shape, buffer.getElementType(),
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
+}
+
+bool mlir::dann::hasVectorBody(linalg::GenericOp op) {
+  for (Value operand : op->getOperands())
+    if (getElementTypeOrSelf(operand.getType()).isInteger(1))
+      return false;
+  for (Operation &nested : op.getBody()->without_terminator()) {
+    if (isa<linalg::IndexOp, arith::ConstantOp>(nested))
+      continue;
+    if (!OpTrait::hasElementwiseMappableTraits(&nested) ||
+        nested.getNumResults() != 1)
+      return false;
+  }
+  return true;
+}
+
+Value mlir::dann::broadcast(ImplicitLocOpBuilder &b, Value value,
+                            int64_t width) {
+  if (isa<VectorType>(value.getType()))
+    return value;
+  return vector::BroadcastOp::create(
+      b, VectorType::get({width}, value.getType()), value);
+}
+
+SmallVector<Value>
+mlir::dann::buildVectorBody(ImplicitLocOpBuilder &b, linalg::GenericOp op,
+                            int64_t width, ArrayRef<Value> arguments,
+                            llvm::function_ref<Value(unsigned loop)> getIndex) {
+  IRMapping mapping;
+  for (auto [argument, value] :
+       llvm::zip(op.getBody()->getArguments(), arguments))
+    mapping.map(argument, value);
+  auto get = [&](Value value) -> Value {
+    if (Value mapped = mapping.lookupOrNull(value))
+      return broadcast(b, mapped, width);
+    if (matchPattern(value, m_Constant()))
+      value = b.clone(*value.getDefiningOp())->getResult(0);
+    return broadcast(b, value, width);
+  };
+  for (Operation &nested : op.getBody()->without_terminator()) {
+    if (auto index = dyn_cast<linalg::IndexOp>(nested)) {
+      mapping.map(index.getResult(), getIndex(index.getDim()));
+      continue;
+    }
+    if (isa<arith::ConstantOp>(nested)) {
+      b.clone(nested, mapping);
+      continue;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : nested.getOperands())
+      operands.push_back(get(operand));
+    OperationState state(b.getLoc(), nested.getName());
+    state.addOperands(operands);
+    state.addTypes(VectorType::get({width}, nested.getResult(0).getType()));
+    state.addAttributes(nested.getAttrs());
+    mapping.map(nested.getResult(0), b.create(state)->getResult(0));
+  }
+  SmallVector<Value> results;
+  for (Value value : op.getBody()->getTerminator()->getOperands())
+    results.push_back(get(value));
+  return results;
+}

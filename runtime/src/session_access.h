@@ -1,0 +1,24 @@
+// What the rest of the runtime may do with a session beyond its interface.
+#ifndef DANN_RUNTIME_SESSION_ACCESS_H
+#define DANN_RUNTIME_SESSION_ACCESS_H
+
+#include "dann/session.hpp"
+
+namespace dann {
+
+class Execution;
+class Batch;
+
+struct SessionAccess {
+  static Execution &execution(Session &session);
+
+  /// Session::train_step and Session::evaluate on samples that the data set has
+  /// checked already: their values are not looked at again.
+  static double train_step(Session &session, const Batch &batch,
+                           double learning_rate);
+  static Evaluation evaluate(Session &session, const Batch &batch);
+};
+
+} // namespace dann
+
+#endif // DANN_RUNTIME_SESSION_ACCESS_H
