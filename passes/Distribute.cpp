@@ -105,6 +105,7 @@ struct Distributor {
   // What the last operation has written, if it was a fill or a product.
   Value groupResult;
   bool groupIsFill = false;
+  bool hasFailed = false;
 
   explicit Distributor(func::FuncOp function)
       : function(function), rewriter(function.getContext()) {}
@@ -181,8 +182,11 @@ struct Distributor {
     FailureOr<TilingResult> tiled =
         cast<TilingInterface>(op.getOperation())
             .getTiledImplementation(rewriter, offsets, sizes);
-    if (failed(tiled))
-      return guard(op);
+    if (failed(tiled)) {
+      op->emitOpError("cannot be shared among threads");
+      hasFailed = true;
+      return;
+    }
     for (Operation *part : tiled->tiledOps)
       part->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.eraseOp(op);
@@ -367,8 +371,12 @@ struct Distributor {
 struct DistributePass : dann::impl::DistributeBase<DistributePass> {
   void runOnOperation() override {
     for (auto function : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
-      if (!function.isPrivate() && function.getBody().hasOneBlock())
-        Distributor(function).run();
+      if (!function.isPrivate() && function.getBody().hasOneBlock()) {
+        Distributor distributor(function);
+        distributor.run();
+        if (distributor.hasFailed)
+          return signalPassFailure();
+      }
   }
 };
 
