@@ -178,11 +178,6 @@ struct LowerCountErrors : OpRewritePattern<CountErrorsOp> {
   }
 };
 
-SmallVector<unsigned, 2> allLoops(Value tensor) {
-  return llvm::to_vector<2>(llvm::seq<unsigned>(
-      0, cast<RankedTensorType>(tensor.getType()).getRank()));
-}
-
 struct LowerCorrectInhibition : OpRewritePattern<CorrectInhibitionOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -193,10 +188,11 @@ struct LowerCorrectInhibition : OpRewritePattern<CorrectInhibitionOp> {
     Value factor =
         b.constant(getElementTypeOrSelf(gradient.getType()), op.getFactor());
     rewriter.replaceOp(
-        op, b.elementwise({{gradient, allLoops(gradient)}}, gradient,
-                          [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                            return arith::MulFOp::create(b, args[0], factor);
-                          }));
+        op,
+        b.elementwise({{gradient, LinalgBuilder::allLoops(gradient)}}, gradient,
+                      [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                        return arith::MulFOp::create(b, args[0], factor);
+                      }));
     return success();
   }
 };
@@ -207,7 +203,7 @@ struct LowerSgdUpdate : OpRewritePattern<SgdUpdateOp> {
   LogicalResult matchAndRewrite(SgdUpdateOp op,
                                 PatternRewriter &rewriter) const override {
     LinalgBuilder b(rewriter, op.getLoc());
-    auto loops = allLoops(op.getParameter());
+    auto loops = LinalgBuilder::allLoops(op.getParameter());
     rewriter.replaceOp(
         op, b.elementwise({{op.getParameter(), loops},
                            {op.getGradient(), loops},
@@ -232,13 +228,13 @@ struct LowerProject : OpRewritePattern<ProjectOp> {
     Value zero = b.constant(getElementTypeOrSelf(parameter.getType()), 0);
     bool nonneg = op.getSign() == Sign::Nonneg;
     rewriter.replaceOp(
-        op,
-        b.elementwise({{parameter, allLoops(parameter)}}, parameter,
-                      [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-                        if (nonneg)
-                          return arith::MaximumFOp::create(b, args[0], zero);
-                        return arith::MinimumFOp::create(b, args[0], zero);
-                      }));
+        op, b.elementwise(
+                {{parameter, LinalgBuilder::allLoops(parameter)}}, parameter,
+                [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                  if (nonneg)
+                    return arith::MaximumFOp::create(b, args[0], zero);
+                  return arith::MinimumFOp::create(b, args[0], zero);
+                }));
     return success();
   }
 };
@@ -348,7 +344,8 @@ struct LowerRandom : OpRewritePattern<RandomOp> {
       return value;
     };
     rewriter.replaceOp(op, outer.generic(type.getRank(), {{op.getSeed(), {}}},
-                                         {init, allLoops(init)}, body));
+                                         {init, LinalgBuilder::allLoops(init)},
+                                         body));
     return success();
   }
 };

@@ -261,46 +261,37 @@ struct Distributor {
   /// and the elementwise operation behind it are one: they become one kernel.
   void announce(ImplicitLocOpBuilder &b, linalg::LinalgOp op) {
     bool isProduct = isa<linalg::ContractOp>(op.getOperation());
+    bool isFill = isa<linalg::FillOp>(op.getOperation());
     bool followsFill = groupIsFill;
     bool continues =
         groupResult && llvm::is_contained(op->getOperands(), groupResult) &&
-        (groupIsFill ||
+        (followsFill ||
          (!isProduct && op.getNumLoops() == op.getNumParallelLoops()));
-    groupIsFill = isa<linalg::FillOp>(op.getOperation());
-    groupResult = isProduct || groupIsFill ? op.getDpsInits()[0] : Value();
+    groupIsFill = isFill;
+    groupResult = isProduct || isFill ? op.getDpsInits()[0] : Value();
+
+    // The operation that this one is a part of; null if it is one of its own.
+    auto old = continues ? cast<DictionaryAttr>(operations.back()) : nullptr;
+    auto kernel = op->getAttrOfType<StringAttr>(DannDialect::kKernelAttr);
+    if (!kernel)
+      kernel = b.getStringAttr(isProduct ? "generated" : "loops");
+    StringAttr name = b.getStringAttr(describe(op));
+    // What follows a product goes by the product's name.
+    if (old && !followsFill) {
+      name = old.getAs<StringAttr>("name");
+      kernel = old.getAs<StringAttr>("kernel");
+    }
     Cost flops, bytes;
     countCost(op, flops, bytes);
-    StringRef kernel = "loops";
-    if (isProduct) {
-      kernel = "generated";
-      if (auto chosen = op->getAttrOfType<StringAttr>(DannDialect::kKernelAttr))
-        kernel = chosen.getValue();
-    }
-    auto i64 = [&](int64_t value) { return b.getI64IntegerAttr(value); };
-    auto getOld = [&](StringRef name) -> int64_t {
-      return continues ? cast<DictionaryAttr>(operations.back())
-                             .getAs<IntegerAttr>(name)
-                             .getInt()
-                       : 0;
+    auto sum = [&](StringRef what, int64_t more) {
+      int64_t before = old ? old.getAs<IntegerAttr>(what).getInt() : 0;
+      return b.getNamedAttr(what, b.getI64IntegerAttr(before + more));
     };
-    std::string name = describe(op);
-    if (continues) {
-      auto old = cast<DictionaryAttr>(operations.back());
-      if (!followsFill) {
-        name = old.getAs<StringAttr>("name").str();
-        kernel = old.getAs<StringAttr>("kernel").getValue();
-      }
-    }
     Attribute entry = b.getDictionaryAttr(
-        {b.getNamedAttr("name", b.getStringAttr(name)),
-         b.getNamedAttr("kernel", b.getStringAttr(kernel)),
-         b.getNamedAttr("flops", i64(getOld("flops") + flops.fixed)),
-         b.getNamedAttr("flops_per_sample",
-                        i64(getOld("flops_per_sample") + flops.perSample)),
-         b.getNamedAttr("bytes", i64(getOld("bytes") + bytes.fixed)),
-         b.getNamedAttr("bytes_per_sample",
-                        i64(getOld("bytes_per_sample") + bytes.perSample))});
-    if (continues) {
+        {b.getNamedAttr("name", name), b.getNamedAttr("kernel", kernel),
+         sum("flops", flops.fixed), sum("flops_per_sample", flops.perSample),
+         sum("bytes", bytes.fixed), sum("bytes_per_sample", bytes.perSample)});
+    if (old) {
       operations.back() = entry;
       return;
     }

@@ -21,28 +21,22 @@ using namespace mlir::dann;
 
 namespace {
 
+bool isZeros(Value value) {
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
 /// The products whose sum is `value`, the first one first; empty if it is
 /// something else or another operation needs a part of it.
 SmallVector<linalg::LinalgOp> getSummedProducts(Value value) {
   SmallVector<linalg::LinalgOp> products;
-  while (true) {
+  // Many sums may start from the same zeros.
+  while (products.empty() || !isZeros(value)) {
     auto op = value.getDefiningOp<linalg::LinalgOp>();
-    if (!op || !value.hasOneUse())
-      return {};
-    if (auto fill = dyn_cast<linalg::FillOp>(op.getOperation())) {
-      if (!matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
-        return {};
-      break;
-    }
-    if (!linalg::isaContractionOpInterface(op))
+    if (!op || !value.hasOneUse() || !linalg::isaContractionOpInterface(op))
       return {};
     products.push_back(op);
-    Value init = op.getDpsInits()[0];
-    // Many products may start from the same zeros.
-    if (auto fill = init.getDefiningOp<linalg::FillOp>();
-        fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
-      break;
-    value = init;
+    value = op.getDpsInits()[0];
   }
   std::reverse(products.begin(), products.end());
   return products;
@@ -93,13 +87,11 @@ private:
   /// tensor * (learning rate * factor).
   static Value buildScaled(LinalgBuilder &builder, SgdUpdateOp op, Value tensor,
                            double factor) {
-    auto loops = llvm::to_vector<2>(llvm::seq<unsigned>(
-        0, cast<RankedTensorType>(tensor.getType()).getRank()));
     Value constant =
         builder.constant(getElementTypeOrSelf(tensor.getType()), factor);
     return builder.elementwise(
-        {{tensor, loops}, {op.getLearningRate(), {}}}, tensor,
-        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+        {{tensor, LinalgBuilder::allLoops(tensor)}, {op.getLearningRate(), {}}},
+        tensor, [&](ImplicitLocOpBuilder &b, ValueRange args) {
           Value rate = arith::MulFOp::create(b, args[1], constant);
           return arith::MulFOp::create(b, args[0], rate);
         });

@@ -20,11 +20,9 @@ namespace {
 
 Value buildRounded(OpBuilder &builder, Location loc, Value tensor) {
   LinalgBuilder b(builder, loc);
-  unsigned rank = cast<RankedTensorType>(tensor.getType()).getRank();
-  auto loops = llvm::to_vector<2>(llvm::seq<unsigned>(0, rank));
   Type bf16 = builder.getBF16Type();
   return b.elementwise(
-      {{tensor, loops}}, tensor,
+      {{tensor, LinalgBuilder::allLoops(tensor)}}, tensor,
       [&](ImplicitLocOpBuilder &b, ValueRange args) {
         return arith::TruncFOp::create(b, bf16, args[0]);
       },

@@ -117,13 +117,8 @@ private:
 
   bool isContiguousAlongLane(OpOperand &operand) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    if (map.getDimPosition(map.getNumResults() - 1) != lane)
-      return false;
-    SmallVector<int64_t> strides;
-    int64_t offset;
-    auto type = cast<MemRefType>(operand.get().getType());
-    return succeeded(type.getStridesAndOffset(strides, offset)) &&
-           strides.back() == 1;
+    return map.getDimPosition(map.getNumResults() - 1) == lane &&
+           hasContiguousRows(operand.get());
   }
 
   SmallVector<Value> getIndices(OpOperand &operand, Value laneIndex) {

@@ -46,20 +46,19 @@ void DannDialect::initialize() {
 
 LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
+  auto mustBe = [&](bool holds, StringRef what) -> LogicalResult {
+    if (holds)
+      return success();
+    return op->emitError() << "'" << attribute.getName().getValue()
+                           << "' must be " << what;
+  };
   if (attribute.getName() == kKernelAttr)
-    return isa<StringAttr>(attribute.getValue())
-               ? success()
-               : op->emitError() << "'" << kKernelAttr << "' must be a string";
+    return mustBe(isa<StringAttr>(attribute.getValue()), "a string");
   if (attribute.getName() == kOperationsAttr)
-    return isa<ArrayAttr>(attribute.getValue()) ? success()
-                                                : op->emitError()
-                                                      << "'" << kOperationsAttr
-                                                      << "' must be an array";
+    return mustBe(isa<ArrayAttr>(attribute.getValue()), "an array");
   if (attribute.getName() == kScratchAttr)
-    return isa<DenseI64ArrayAttr>(attribute.getValue())
-               ? success()
-               : op->emitError()
-                     << "'" << kScratchAttr << "' must be an array of i64";
+    return mustBe(isa<DenseI64ArrayAttr>(attribute.getValue()),
+                  "an array of i64");
   if (attribute.getName() != kSettingsAttr)
     return op->emitError() << "'" << attribute.getName().getValue()
                            << "' is not an attribute of operations";

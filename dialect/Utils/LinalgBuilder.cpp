@@ -49,6 +49,11 @@ Value LinalgBuilder::sizeAsFloat(Value tensor, unsigned index, Type type) {
   return arith::SIToFPOp::create(builder, loc, type, integer);
 }
 
+SmallVector<unsigned, 2> LinalgBuilder::allLoops(Value tensor) {
+  return llvm::to_vector<2>(llvm::seq<unsigned>(
+      0, cast<RankedTensorType>(tensor.getType()).getRank()));
+}
+
 Value LinalgBuilder::generic(unsigned numLoops, ArrayRef<Indexed> inputs,
                              Indexed init, Body body) {
   SmallVector<Value> tensors;
@@ -83,9 +88,8 @@ Value LinalgBuilder::elementwise(ArrayRef<Indexed> inputs, Value shape,
   if (!elementType)
     elementType = getElementTypeOrSelf(shape.getType());
   Value init = empty(sizes(shape), elementType);
-  unsigned rank = cast<RankedTensorType>(init.getType()).getRank();
-  auto loops = llvm::to_vector<2>(llvm::seq<unsigned>(0, rank));
-  return generic(rank, inputs, {init, loops}, body);
+  auto loops = allLoops(init);
+  return generic(loops.size(), inputs, {init, loops}, body);
 }
 
 Value LinalgBuilder::product(Value a, bool transposeA, Value b, bool transposeB,

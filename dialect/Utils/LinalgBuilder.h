@@ -37,6 +37,9 @@ public:
   /// The size of dimension `index` as a float of type `type`.
   Value sizeAsFloat(Value tensor, unsigned index, Type type);
 
+  /// The loops over all dimensions of `tensor`, in their order.
+  static SmallVector<unsigned, 2> allLoops(Value tensor);
+
   /// A linalg.generic over `numLoops` loops, outermost first. `body` gets the
   /// entries of `inputs`, then that of `init`, and returns the new one. Loops
   /// that do not index `init` are reductions.
