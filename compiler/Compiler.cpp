@@ -6,6 +6,7 @@
 #include "compiler/Linker.h"
 #include "compiler/ProgramDescription.h"
 #include "frontend/ModelImport.h"
+#include "frontend/Onnx/OnnxImport.h"
 #include "passes/Pipelines.h"
 #include "passes/Registration.h"
 
@@ -156,9 +157,10 @@ static LogicalResult emitProgram(llvm::Module &code,
   return program.keep();
 }
 
-LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
-                                  const CompileOptions &options,
-                                  MLIRContext &context) {
+/// Compiles what `import` gives; it is not called if the options are wrong.
+static LogicalResult
+compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
+              const CompileOptions &options, MLIRContext &context) {
   Builder builder(&context);
   // For what is wrong with the options or the output, not with the model.
   Location loc = builder.getUnknownLoc();
@@ -169,10 +171,7 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
       options.precision == Precision::BF16)
     return emitError(loc) << "generated kernels have no bf16 products: bf16 "
                              "needs the oneDNN backend";
-  OwningOpRef<ModuleOp> module = importModelFile(
-      text, fileName,
-      options.precision == Precision::F64 ? FloatType(builder.getF64Type())
-                                          : builder.getF32Type());
+  OwningOpRef<ModuleOp> module = import();
   if (!module)
     return failure();
   if (options.emit == Emit::Mlir)
@@ -223,4 +222,25 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                          return success();
                        });
   return emitProgram(*code, *target, options, loc);
+}
+
+LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
+                                  const CompileOptions &options,
+                                  MLIRContext &context) {
+  Builder builder(&context);
+  return compileModule(
+      [&] {
+        return importModelFile(text, fileName,
+                               options.precision == Precision::F64
+                                   ? FloatType(builder.getF64Type())
+                                   : builder.getF32Type());
+      },
+      options, context);
+}
+
+LogicalResult mlir::dann::compileOnnx(StringRef path,
+                                      const CompileOptions &options,
+                                      MLIRContext &context) {
+  return compileModule([&] { return importOnnx(path, context); }, options,
+                       context);
 }

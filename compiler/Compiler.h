@@ -51,6 +51,10 @@ std::unique_ptr<MLIRContext> createContext();
 LogicalResult compile(StringRef text, StringRef fileName,
                       const CompileOptions &options, MLIRContext &context);
 
+/// The same for the ONNX model in the file `path`.
+LogicalResult compileOnnx(StringRef path, const CompileOptions &options,
+                          MLIRContext &context);
+
 } // namespace mlir::dann
 
 #endif // DANN_COMPILER_COMPILER_H

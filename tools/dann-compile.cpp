@@ -2,6 +2,7 @@
 
 #include "compiler/Compiler.h"
 
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
@@ -16,7 +17,7 @@ using namespace mlir::dann;
 static cl::OptionCategory category("dann-compile options");
 
 static cl::opt<std::string> inputPath(cl::Positional, cl::Required,
-                                      cl::desc("<model.txtpb>"),
+                                      cl::desc("<model.txtpb or .onnx>"),
                                       cl::cat(category));
 static cl::opt<std::string>
     outputPath("o",
@@ -84,12 +85,15 @@ int main(int argc, char **argv) {
       argc, argv,
       "compiles a model file to a program that trains and runs it\n");
 
+  bool isOnnx = llvm::sys::path::extension(inputPath) == ".onnx";
   std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> buffer =
-      mlir::openInputFile(inputPath, &message);
-  if (!buffer) {
-    llvm::WithColor::error(llvm::errs(), "dann-compile") << message << "\n";
-    return 1;
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  if (!isOnnx) {
+    buffer = mlir::openInputFile(inputPath, &message);
+    if (!buffer) {
+      llvm::WithColor::error(llvm::errs(), "dann-compile") << message << "\n";
+      return 1;
+    }
   }
   CompileOptions options;
   options.backend = backend;
@@ -106,21 +110,34 @@ int main(int argc, char **argv) {
   }
 
   std::unique_ptr<mlir::MLIRContext> context = createContext();
-  std::string text = buffer->getBuffer().str();
+  std::string text;
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  if (buffer) {
+    text = buffer->getBuffer().str();
+    sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  }
   mlir::SourceMgrDiagnosticHandler located(sources, context.get());
   // What has no place in the model is said as other programs say it.
   mlir::ScopedDiagnosticHandler unlocated(
       context.get(), [](mlir::Diagnostic &diagnostic) {
-        if (!llvm::isa<mlir::UnknownLoc>(diagnostic.getLocation()))
+        mlir::Location loc = diagnostic.getLocation();
+        auto name = llvm::dyn_cast<mlir::NameLoc>(loc);
+        if (!llvm::isa<mlir::UnknownLoc>(loc) &&
+            (!name || loc->findInstanceOf<mlir::FileLineColLoc>()))
           return mlir::failure();
         llvm::raw_ostream &os =
             diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error
                 ? llvm::WithColor::error(llvm::errs(), "dann-compile")
                 : llvm::WithColor::warning(llvm::errs(), "dann-compile");
+        // A part of an ONNX model, and the model's file.
+        if (name) {
+          if (auto file = llvm::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
+            os << file.getName().getValue() << ": ";
+          os << name.getName().getValue() << ": ";
+        }
         os << diagnostic.str() << "\n";
         return mlir::success();
       });
-  return failed(compile(text, inputPath, options, *context));
+  return failed(isOnnx ? compileOnnx(inputPath, options, *context)
+                       : compile(text, inputPath, options, *context));
 }

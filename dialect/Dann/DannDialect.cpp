@@ -3,6 +3,7 @@
 #include "Dann/Dann.h"
 
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -91,6 +92,15 @@ LogicalResult DannDialect::verifySignatureAttribute(Operation *op, Type type,
     return mustBe(isa<SignAttr>(value), "a sign");
   if (name == kRoleAttr && !isResult)
     return mustBe(isa<RoleAttr>(value), "a role");
+  if (name == kUnsignedAttr)
+    return mustBe(isa<UnitAttr>(value) &&
+                      (!type || getElementTypeOrSelf(type).isIntOrIndex()),
+                  "a unit, on integers");
+  if (name == kInitialAttr && !isResult) {
+    auto elements = dyn_cast<ElementsAttr>(value);
+    return mustBe(elements && (!type || elements.getType() == type),
+                  "elements of the type of the argument");
+  }
   if (name == kRangeAttr && !isResult) {
     auto range = dyn_cast<DenseF64ArrayAttr>(value);
     return mustBe(range && range.size() == 2 && range[0] <= range[1],

@@ -1,0 +1,9 @@
+//===- ControlOperators.cpp - If, Loop, Scan -----------------------------===//
+
+#include "frontend/Onnx/Node.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getControlOperators() { return {}; }

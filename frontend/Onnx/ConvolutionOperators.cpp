@@ -1,0 +1,11 @@
+//===- ConvolutionOperators.cpp - Convolutions ---------------------------===//
+
+#include "frontend/Onnx/Node.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getConvolutionOperators() {
+  return {};
+}

@@ -1,0 +1,736 @@
+//===- ElementwiseOperators.cpp - Arithmetic, logic, activations ----------===//
+
+#include "frontend/Onnx/Node.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+namespace {
+
+using B = ImplicitLocOpBuilder;
+
+Value constant(B &b, Type type, double value) {
+  if (isa<FloatType>(type))
+    return arith::ConstantOp::create(b, b.getFloatAttr(type, value));
+  return arith::ConstantOp::create(
+      b, b.getIntegerAttr(type, static_cast<int64_t>(value)));
+}
+Value constantLike(B &b, Value like, double value) {
+  return constant(b, like.getType(), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Two operands and more
+//===----------------------------------------------------------------------===//
+
+/// The elements of two operands, and whether their integers have no sign.
+using BinaryBody = Value (*)(B &, Value, Value, bool);
+
+Value add(B &b, Value x, Value y, bool) {
+  if (isa<FloatType>(x.getType()))
+    return arith::AddFOp::create(b, x, y);
+  return arith::AddIOp::create(b, x, y);
+}
+Value subtract(B &b, Value x, Value y, bool) {
+  if (isa<FloatType>(x.getType()))
+    return arith::SubFOp::create(b, x, y);
+  return arith::SubIOp::create(b, x, y);
+}
+Value multiply(B &b, Value x, Value y, bool) {
+  if (isa<FloatType>(x.getType()))
+    return arith::MulFOp::create(b, x, y);
+  return arith::MulIOp::create(b, x, y);
+}
+
+/// `y`, with a 1 in place of what must not divide `x`: 0, and -1, of which the
+/// quotient may overflow.
+Value makeDivisorSafe(B &b, Value y, bool isUnsigned) {
+  Value one = constantLike(b, y, 1);
+  Value isBad = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y,
+                                      constantLike(b, y, 0));
+  if (!isUnsigned)
+    isBad =
+        arith::OrIOp::create(b, isBad,
+                             arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                                   y, constantLike(b, y, -1)));
+  return arith::SelectOp::create(b, isBad, one, y);
+}
+
+/// Integer division by 0 gives 0.
+Value divide(B &b, Value x, Value y, bool isUnsigned) {
+  if (isa<FloatType>(x.getType()))
+    return arith::DivFOp::create(b, x, y);
+  Value zero = constantLike(b, y, 0);
+  Value safe = makeDivisorSafe(b, y, isUnsigned);
+  Value isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y, zero);
+  Value quotient = isUnsigned ? arith::DivUIOp::create(b, x, safe).getResult()
+                              : arith::DivSIOp::create(b, x, safe).getResult();
+  if (!isUnsigned) {
+    Value isMinusOne = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y,
+                                             constantLike(b, y, -1));
+    Value negated = arith::SubIOp::create(b, zero, x);
+    quotient = arith::SelectOp::create(b, isMinusOne, negated, quotient);
+  }
+  return arith::SelectOp::create(b, isZero, zero, quotient);
+}
+Value maximum(B &b, Value x, Value y, bool isUnsigned) {
+  if (isa<FloatType>(x.getType()))
+    return arith::MaximumFOp::create(b, x, y);
+  if (isUnsigned)
+    return arith::MaxUIOp::create(b, x, y);
+  return arith::MaxSIOp::create(b, x, y);
+}
+Value minimum(B &b, Value x, Value y, bool isUnsigned) {
+  if (isa<FloatType>(x.getType()))
+    return arith::MinimumFOp::create(b, x, y);
+  if (isUnsigned)
+    return arith::MinUIOp::create(b, x, y);
+  return arith::MinSIOp::create(b, x, y);
+}
+Value logicalAnd(B &b, Value x, Value y, bool) {
+  return arith::AndIOp::create(b, x, y);
+}
+Value logicalOr(B &b, Value x, Value y, bool) {
+  return arith::OrIOp::create(b, x, y);
+}
+Value logicalXor(B &b, Value x, Value y, bool) {
+  return arith::XOrIOp::create(b, x, y);
+}
+Value prelu(B &b, Value x, Value slope, bool isUnsigned) {
+  Value zero = constantLike(b, x, 0);
+  Value isNegative =
+      isa<FloatType>(x.getType())
+          ? arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, zero)
+                .getResult()
+          : arith::CmpIOp::create(b,
+                                  isUnsigned ? arith::CmpIPredicate::ult
+                                             : arith::CmpIPredicate::slt,
+                                  x, zero)
+                .getResult();
+  return arith::SelectOp::create(b, isNegative,
+                                 multiply(b, x, slope, isUnsigned), x);
+}
+
+/// Before opset 7 the second operand was broadcast if asked to, at an axis that
+/// need not be the last.
+FailureOr<Tensor> alignOldBroadcast(Node &node, Tensor x, Tensor y) {
+  if (node.getOpset() >= 7 || !node.getInt("broadcast", 0))
+    return y;
+  FailureOr<int64_t> axis =
+      node.getAxis("axis", x.getRank() - y.getRank(), x.getRank());
+  if (failed(axis))
+    return failure();
+  int64_t behind = x.getRank() - *axis - y.getRank();
+  if (behind <= 0)
+    return y;
+  SmallVector<int64_t> shape(y.getShape());
+  shape.append(behind, 1);
+  return node.reshape(y, shape);
+}
+
+enum class Kind { Number, Float, Bool };
+
+LogicalResult requireKind(Node &node, Tensor tensor, Kind kind) {
+  if (kind == Kind::Float)
+    return node.requireFloat(tensor);
+  if (tensor.isBool() != (kind == Kind::Bool))
+    return node.emitError()
+           << "takes " << (kind == Kind::Bool ? "bools" : "numbers") << ", not "
+           << getTypeName(tensor.dataType);
+  return success();
+}
+
+template <BinaryBody body, Kind kind = Kind::Number>
+LogicalResult importBinary(Node &node) {
+  Tensor x = node.getInput(0), y = node.getInput(1);
+  if (failed(requireKind(node, x, kind)) ||
+      failed(node.requireSameType({x, y})))
+    return failure();
+  FailureOr<Tensor> aligned = alignOldBroadcast(node, x, y);
+  if (failed(aligned))
+    return failure();
+  FailureOr<Tensor> result = node.elementwise(
+      {x, *aligned}, x.dataType, [&](B &b, ValueRange arguments) {
+        return body(b, arguments[0], arguments[1], x.isUnsigned());
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+/// One operand or more, combined one after the other.
+template <BinaryBody body> FailureOr<Tensor> combine(Node &node) {
+  SmallVector<Tensor> inputs = node.getInputs();
+  Tensor first = inputs[0];
+  if (failed(requireKind(node, first, Kind::Number)) ||
+      failed(node.requireSameType(inputs)))
+    return failure();
+  return node.elementwise(
+      inputs, first.dataType, [&](B &b, ValueRange arguments) {
+        Value value = arguments[0];
+        for (size_t i = 1; i < inputs.size(); ++i)
+          value = body(b, value, arguments[i], first.isUnsigned());
+        return value;
+      });
+}
+
+template <BinaryBody body> LogicalResult importVariadic(Node &node) {
+  FailureOr<Tensor> result = combine<body>(node);
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importMean(Node &node) {
+  FailureOr<Tensor> sum = combine<add>(node);
+  if (failed(sum) || failed(node.requireFloat(*sum)))
+    return failure();
+  auto count = static_cast<double>(node.getInputs().size());
+  FailureOr<Tensor> mean =
+      node.elementwise(*sum, sum->dataType, [&](B &b, ValueRange arguments) {
+        return arith::DivFOp::create(b, arguments[0],
+                                     constantLike(b, arguments[0], count));
+      });
+  if (failed(mean))
+    return failure();
+  node.setOutput(0, *mean);
+  return success();
+}
+
+LogicalResult importPow(Node &node) {
+  Tensor x = node.getInput(0), y = node.getInput(1);
+  if (failed(requireKind(node, x, Kind::Number)) ||
+      failed(requireKind(node, y, Kind::Number)))
+    return failure();
+  // Integers are raised as doubles, which are exact up to 2^53.
+  int32_t wide = proto::TensorProto::DOUBLE;
+  bool isExact = x.isFloat() && x.dataType == y.dataType;
+  std::optional<SmallVector<double>> known = node.getKnownFloats(1);
+  FailureOr<Tensor> aligned = alignOldBroadcast(node, x, y);
+  if (failed(aligned))
+    return failure();
+  FailureOr<Tensor> result = node.elementwise(
+      {x, *aligned}, x.dataType, [&](B &b, ValueRange arguments) -> Value {
+        if (isExact && known && known->size() == 1 && (*known)[0] == 2)
+          return arith::MulFOp::create(b, arguments[0], arguments[0]);
+        if (isExact)
+          return math::PowFOp::create(b, arguments[0], arguments[1]);
+        Value base = node.convertScalar(b, arguments[0], x.dataType, wide);
+        Value exponent = node.convertScalar(b, arguments[1], y.dataType, wide);
+        return node.convertScalar(b, math::PowFOp::create(b, base, exponent),
+                                  wide, x.dataType);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importMod(Node &node) {
+  Tensor x = node.getInput(0), y = node.getInput(1);
+  bool isC = node.getInt("fmod", 0) != 0;
+  if (failed(requireKind(node, x, Kind::Number)) ||
+      failed(node.requireSameType({x, y})))
+    return failure();
+  if (x.isFloat() && !isC)
+    return node.emitError()
+           << "takes integers without fmod, not " << getTypeName(x.dataType);
+  FailureOr<Tensor> result = node.elementwise(
+      {x, y}, x.dataType, [&](B &b, ValueRange arguments) -> Value {
+        Value a = arguments[0], m = arguments[1];
+        if (x.isFloat())
+          return arith::RemFOp::create(b, a, m);
+        Value safe = makeDivisorSafe(b, m, x.isUnsigned());
+        if (x.isUnsigned())
+          return arith::RemUIOp::create(b, a, safe);
+        Value rest = arith::RemSIOp::create(b, a, safe);
+        if (isC)
+          return rest;
+        // The rest has the sign of the divisor, as in Python.
+        Value zero = constantLike(b, rest, 0);
+        Value differs =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                  arith::XOrIOp::create(b, rest, m), zero);
+        Value isNonzero =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, zero);
+        Value shifted = arith::AddIOp::create(b, rest, m);
+        return arith::SelectOp::create(
+            b, arith::AndIOp::create(b, differs, isNonzero), shifted, rest);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importBitShift(Node &node) {
+  Tensor x = node.getInput(0), y = node.getInput(1);
+  std::string direction = node.getString("direction", "");
+  if (!x.isInteger() || !x.isUnsigned())
+    return node.emitError()
+           << "takes unsigned integers, not " << getTypeName(x.dataType);
+  if (failed(node.requireSameType({x, y})))
+    return failure();
+  if (direction != "LEFT" && direction != "RIGHT")
+    return node.emitError()
+           << "the direction '" << direction << "' is neither LEFT nor RIGHT";
+  FailureOr<Tensor> result = node.elementwise(
+      {x, y}, x.dataType, [&](B &b, ValueRange arguments) -> Value {
+        Value width = constantLike(b, arguments[1],
+                                   x.getElementType().getIntOrFloatBitWidth());
+        Value zero = constantLike(b, arguments[0], 0);
+        Value isAll = arith::CmpIOp::create(b, arith::CmpIPredicate::uge,
+                                            arguments[1], width);
+        Value by = arith::SelectOp::create(b, isAll, zero, arguments[1]);
+        Value shifted =
+            direction == "LEFT"
+                ? arith::ShLIOp::create(b, arguments[0], by).getResult()
+                : arith::ShRUIOp::create(b, arguments[0], by).getResult();
+        return arith::SelectOp::create(b, isAll, zero, shifted);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+template <arith::CmpFPredicate floats, arith::CmpIPredicate ints,
+          arith::CmpIPredicate unsignedInts>
+LogicalResult importComparison(Node &node) {
+  Tensor x = node.getInput(0), y = node.getInput(1);
+  if (failed(node.requireSameType({x, y})))
+    return failure();
+  FailureOr<Tensor> aligned = alignOldBroadcast(node, x, y);
+  if (failed(aligned))
+    return failure();
+  FailureOr<Tensor> result = node.elementwise(
+      {x, *aligned}, proto::TensorProto::BOOL,
+      [&](B &b, ValueRange arguments) -> Value {
+        if (x.isFloat())
+          return arith::CmpFOp::create(b, floats, arguments[0], arguments[1]);
+        return arith::CmpIOp::create(b, x.isUnsigned() ? unsignedInts : ints,
+                                     arguments[0], arguments[1]);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importWhere(Node &node) {
+  Tensor condition = node.getInput(0), x = node.getInput(1),
+         y = node.getInput(2);
+  if (failed(requireKind(node, condition, Kind::Bool)) ||
+      failed(node.requireSameType({x, y})))
+    return failure();
+  FailureOr<Tensor> result = node.elementwise(
+      {condition, x, y}, x.dataType, [](B &b, ValueRange arguments) {
+        return arith::SelectOp::create(b, arguments[0], arguments[1],
+                                       arguments[2]);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importClip(Node &node) {
+  Tensor x = node.getInput(0);
+  if (failed(requireKind(node, x, Kind::Number)))
+    return failure();
+  SmallVector<Tensor> operands = {x};
+  std::optional<size_t> low, high;
+  if (node.getOpset() < 11) {
+    for (StringRef name : {"min", "max"})
+      if (node.hasAttribute(name)) {
+        (name == "min" ? low : high) = operands.size();
+        operands.push_back(node.fill({}, x.dataType, node.getFloat(name, 0)));
+      }
+  } else {
+    for (int i : {1, 2})
+      if (node.hasInput(i)) {
+        (i == 1 ? low : high) = operands.size();
+        operands.push_back(node.getInput(i));
+      }
+  }
+  if (failed(node.requireSameType(operands)))
+    return failure();
+  FailureOr<Tensor> result =
+      node.elementwise(operands, x.dataType, [&](B &b, ValueRange arguments) {
+        Value value = arguments[0];
+        if (low)
+          value = maximum(b, value, arguments[*low], x.isUnsigned());
+        if (high)
+          value = minimum(b, value, arguments[*high], x.isUnsigned());
+        return value;
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// One operand
+//===----------------------------------------------------------------------===//
+
+using UnaryBody = Value (*)(B &, Value);
+
+template <UnaryBody body, Kind kind = Kind::Float>
+LogicalResult importUnary(Node &node) {
+  Tensor x = node.getInput(0);
+  if (failed(requireKind(node, x, kind)))
+    return failure();
+  FailureOr<Tensor> result =
+      node.elementwise(x, x.dataType, [](B &b, ValueRange arguments) {
+        return body(b, arguments[0]);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+template <typename OpTy> Value build(B &b, Value x) {
+  return OpTy::create(b, x);
+}
+
+Value absolute(B &b, Value x) {
+  if (isa<FloatType>(x.getType()))
+    return math::AbsFOp::create(b, x);
+  return math::AbsIOp::create(b, x);
+}
+Value negate(B &b, Value x) {
+  if (isa<FloatType>(x.getType()))
+    return arith::NegFOp::create(b, x);
+  return arith::SubIOp::create(b, constantLike(b, x, 0), x);
+}
+/// 1, -1, 0 or NaN.
+Value sign(B &b, Value x) {
+  Value zero = constantLike(b, x, 0), one = constantLike(b, x, 1),
+        minusOne = constantLike(b, x, -1);
+  Value isPositive, isNegative;
+  if (isa<FloatType>(x.getType())) {
+    isPositive = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, zero);
+    isNegative = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, zero);
+  } else {
+    isPositive = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, x, zero);
+    isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, zero);
+  }
+  Value rest = isa<FloatType>(x.getType()) ? x : zero;
+  return arith::SelectOp::create(
+      b, isPositive, one,
+      arith::SelectOp::create(b, isNegative, minusOne, rest));
+}
+Value logicalNot(B &b, Value x) {
+  return arith::XOrIOp::create(b, x, constantLike(b, x, 1));
+}
+Value reciprocal(B &b, Value x) {
+  return arith::DivFOp::create(b, constantLike(b, x, 1), x);
+}
+Value relu(B &b, Value x) {
+  if (isa<FloatType>(x.getType()))
+    return arith::MaximumFOp::create(b, x, constantLike(b, x, 0));
+  return arith::MaxSIOp::create(b, x, constantLike(b, x, 0));
+}
+/// 1 / (1 + e^-x); e^-x may overflow to infinity, of which the inverse is 0.
+Value sigmoid(B &b, Value x) {
+  Value one = constantLike(b, x, 1);
+  Value power = math::ExpOp::create(b, arith::NegFOp::create(b, x));
+  return arith::DivFOp::create(b, one, arith::AddFOp::create(b, one, power));
+}
+/// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where nothing overflows.
+Value softplus(B &b, Value x) {
+  Value power = math::ExpOp::create(
+      b, arith::NegFOp::create(b, math::AbsFOp::create(b, x)));
+  return arith::AddFOp::create(
+      b, arith::MaximumFOp::create(b, x, constantLike(b, x, 0)),
+      math::Log1pOp::create(b, power));
+}
+Value softsign(B &b, Value x) {
+  return arith::DivFOp::create(
+      b, x,
+      arith::AddFOp::create(b, constantLike(b, x, 1),
+                            math::AbsFOp::create(b, x)));
+}
+Value hardSwish(B &b, Value x) {
+  Value line = arith::AddFOp::create(
+      b, arith::MulFOp::create(b, x, constantLike(b, x, 1.0 / 6)),
+      constantLike(b, x, 0.5));
+  line = arith::MaximumFOp::create(b, line, constantLike(b, x, 0));
+  line = arith::MinimumFOp::create(b, line, constantLike(b, x, 1));
+  return arith::MulFOp::create(b, x, line);
+}
+Value roundEven(B &b, Value x) { return math::RoundEvenOp::create(b, x); }
+
+/// Where x is positive `x` itself, elsewhere what `negative` makes of it.
+Value selectPositive(B &b, Value x, Value positive, Value negative) {
+  Value isPositive = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
+                                           constantLike(b, x, 0));
+  return arith::SelectOp::create(b, isPositive, positive, negative);
+}
+
+/// An activation with two numbers as attributes.
+using ParameterBody = Value (*)(B &, Value x, double alpha, double beta);
+
+Value leakyRelu(B &b, Value x, double alpha, double) {
+  return prelu(b, x, constantLike(b, x, alpha), false);
+}
+Value elu(B &b, Value x, double alpha, double) {
+  Value shifted = arith::MulFOp::create(b, math::ExpM1Op::create(b, x),
+                                        constantLike(b, x, alpha));
+  return selectPositive(b, x, x, shifted);
+}
+Value selu(B &b, Value x, double alpha, double gamma) {
+  return arith::MulFOp::create(b, elu(b, x, alpha, 0),
+                               constantLike(b, x, gamma));
+}
+Value celu(B &b, Value x, double alpha, double) {
+  Value scaled = arith::DivFOp::create(b, x, constantLike(b, x, alpha));
+  Value shifted = arith::MulFOp::create(b, math::ExpM1Op::create(b, scaled),
+                                        constantLike(b, x, alpha));
+  return selectPositive(b, x, x, shifted);
+}
+Value thresholdedRelu(B &b, Value x, double alpha, double) {
+  Value isAbove = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
+                                        constantLike(b, x, alpha));
+  return arith::SelectOp::create(b, isAbove, x, constantLike(b, x, 0));
+}
+Value hardSigmoid(B &b, Value x, double alpha, double beta) {
+  Value line = arith::AddFOp::create(
+      b, arith::MulFOp::create(b, x, constantLike(b, x, alpha)),
+      constantLike(b, x, beta));
+  line = arith::MaximumFOp::create(b, line, constantLike(b, x, 0));
+  return arith::MinimumFOp::create(b, line, constantLike(b, x, 1));
+}
+/// Towards 0 by `bias` outside of [-lambda, lambda], 0 inside.
+Value shrink(B &b, Value x, double lambda, double bias) {
+  Value isBelow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
+                                        constantLike(b, x, -lambda));
+  Value isAbove = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
+                                        constantLike(b, x, lambda));
+  Value shift = constantLike(b, x, bias);
+  return arith::SelectOp::create(
+      b, isBelow, arith::AddFOp::create(b, x, shift),
+      arith::SelectOp::create(b, isAbove, arith::SubFOp::create(b, x, shift),
+                              constantLike(b, x, 0)));
+}
+
+LogicalResult importActivation(Node &node, ParameterBody body, double alpha,
+                               double beta) {
+  Tensor x = node.getInput(0);
+  if (failed(node.requireFloat(x)))
+    return failure();
+  FailureOr<Tensor> result =
+      node.elementwise(x, x.dataType, [&](B &b, ValueRange arguments) {
+        return body(b, arguments[0], alpha, beta);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importLeakyRelu(Node &node) {
+  return importActivation(node, leakyRelu, node.getFloat("alpha", 0.01f), 0);
+}
+LogicalResult importElu(Node &node) {
+  return importActivation(node, elu, node.getFloat("alpha", 1), 0);
+}
+LogicalResult importSelu(Node &node) {
+  // The defaults of the standard, as floats.
+  return importActivation(
+      node, selu,
+      node.getFloat("alpha", node.getOpset() < 6 ? 1.6732f : 1.67326319f),
+      node.getFloat("gamma", node.getOpset() < 6 ? 1.0507f : 1.05070102f));
+}
+LogicalResult importCelu(Node &node) {
+  float alpha = node.getFloat("alpha", 1);
+  if (alpha == 0)
+    return node.emitError() << "alpha is 0, which divides the input";
+  return importActivation(node, celu, alpha, 0);
+}
+LogicalResult importThresholdedRelu(Node &node) {
+  return importActivation(node, thresholdedRelu, node.getFloat("alpha", 1), 0);
+}
+LogicalResult importHardSigmoid(Node &node) {
+  return importActivation(node, hardSigmoid, node.getFloat("alpha", 0.2f),
+                          node.getFloat("beta", 0.5f));
+}
+LogicalResult importShrink(Node &node) {
+  return importActivation(node, shrink, node.getFloat("lambd", 0.5f),
+                          node.getFloat("bias", 0));
+}
+
+LogicalResult importIsNaN(Node &node) {
+  Tensor x = node.getInput(0);
+  if (failed(node.requireFloat(x)))
+    return failure();
+  FailureOr<Tensor> result = node.elementwise(
+      x, proto::TensorProto::BOOL, [](B &b, ValueRange arguments) {
+        return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, arguments[0],
+                                     arguments[0]);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importIsInf(Node &node) {
+  Tensor x = node.getInput(0);
+  bool negative = node.getInt("detect_negative", 1) != 0;
+  bool positive = node.getInt("detect_positive", 1) != 0;
+  if (failed(node.requireFloat(x)))
+    return failure();
+  FailureOr<Tensor> result = node.elementwise(
+      x, proto::TensorProto::BOOL, [&](B &b, ValueRange arguments) -> Value {
+        Value value = arguments[0];
+        Value found = constant(b, b.getI1Type(), 0);
+        double infinity = std::numeric_limits<double>::infinity();
+        auto test = [&](double number) {
+          Value is = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, value,
+                                           constantLike(b, value, number));
+          found = arith::OrIOp::create(b, found, is);
+        };
+        if (negative)
+          test(-infinity);
+        if (positive)
+          test(infinity);
+        return found;
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importCast(Node &node) {
+  int64_t to = node.getInt("to", 0);
+  // Before opset 6 the type was a word.
+  if (node.getOpset() < 6) {
+    DataType parsed;
+    std::string name = node.getString("to", "");
+    if (!proto::TensorProto::DataType_Parse(name, &parsed))
+      return node.emitError()
+             << "converts to the unknown type '" << name << "'";
+    to = parsed;
+  }
+  if (to < 0 || to > 1000)
+    return node.emitError()
+           << "converts to type " << to << ", which there is not";
+  FailureOr<Tensor> result =
+      node.convert(node.getInput(0), static_cast<int32_t>(to));
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importCastLike(Node &node) {
+  FailureOr<Tensor> result =
+      node.convert(node.getInput(0), node.getInput(1).dataType);
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importIdentity(Node &node) {
+  node.setOutput(0, node.getInput(0));
+  return success();
+}
+
+using FloatPredicate = arith::CmpFPredicate;
+using IntPredicate = arith::CmpIPredicate;
+
+constexpr OperatorEntry kOperators[] = {
+    {"Add", 1, 2, 2, 1, importBinary<add>},
+    {"Sub", 1, 2, 2, 1, importBinary<subtract>},
+    {"Mul", 1, 2, 2, 1, importBinary<multiply>},
+    {"Div", 1, 2, 2, 1, importBinary<divide>},
+    {"Pow", 1, 2, 2, 1, importPow},
+    {"Mod", 10, 2, 2, 1, importMod},
+    {"BitShift", 11, 2, 2, 1, importBitShift},
+    {"And", 1, 2, 2, 1, importBinary<logicalAnd, Kind::Bool>},
+    {"Or", 1, 2, 2, 1, importBinary<logicalOr, Kind::Bool>},
+    {"Xor", 1, 2, 2, 1, importBinary<logicalXor, Kind::Bool>},
+    {"PRelu", 1, 2, 2, 1, importBinary<prelu>},
+    {"Max", 1, 1, kAnyNumber, 1, importVariadic<maximum>},
+    {"Min", 1, 1, kAnyNumber, 1, importVariadic<minimum>},
+    {"Sum", 1, 1, kAnyNumber, 1, importVariadic<add>},
+    {"Mean", 1, 1, kAnyNumber, 1, importMean},
+    {"Equal", 1, 2, 2, 1,
+     importComparison<FloatPredicate::OEQ, IntPredicate::eq, IntPredicate::eq>},
+    {"Less", 1, 2, 2, 1,
+     importComparison<FloatPredicate::OLT, IntPredicate::slt,
+                      IntPredicate::ult>},
+    {"LessOrEqual", 12, 2, 2, 1,
+     importComparison<FloatPredicate::OLE, IntPredicate::sle,
+                      IntPredicate::ule>},
+    {"Greater", 1, 2, 2, 1,
+     importComparison<FloatPredicate::OGT, IntPredicate::sgt,
+                      IntPredicate::ugt>},
+    {"GreaterOrEqual", 12, 2, 2, 1,
+     importComparison<FloatPredicate::OGE, IntPredicate::sge,
+                      IntPredicate::uge>},
+    {"Where", 9, 3, 3, 1, importWhere},
+    {"Clip", 1, 1, 3, 1, importClip},
+    {"Identity", 1, 1, 1, 1, importIdentity},
+    {"Cast", 1, 1, 1, 1, importCast},
+    {"CastLike", 15, 2, 2, 1, importCastLike},
+    {"Not", 1, 1, 1, 1, importUnary<logicalNot, Kind::Bool>},
+    {"Abs", 1, 1, 1, 1, importUnary<absolute, Kind::Number>},
+    {"Neg", 1, 1, 1, 1, importUnary<negate, Kind::Number>},
+    {"Sign", 9, 1, 1, 1, importUnary<sign, Kind::Number>},
+    {"Relu", 1, 1, 1, 1, importUnary<relu, Kind::Number>},
+    {"Reciprocal", 1, 1, 1, 1, importUnary<reciprocal>},
+    {"Ceil", 1, 1, 1, 1, importUnary<build<math::CeilOp>>},
+    {"Floor", 1, 1, 1, 1, importUnary<build<math::FloorOp>>},
+    {"Round", 11, 1, 1, 1, importUnary<roundEven>},
+    {"Exp", 1, 1, 1, 1, importUnary<build<math::ExpOp>>},
+    {"Log", 1, 1, 1, 1, importUnary<build<math::LogOp>>},
+    {"Sqrt", 1, 1, 1, 1, importUnary<build<math::SqrtOp>>},
+    {"Erf", 9, 1, 1, 1, importUnary<build<math::ErfOp>>},
+    {"Sin", 7, 1, 1, 1, importUnary<build<math::SinOp>>},
+    {"Cos", 7, 1, 1, 1, importUnary<build<math::CosOp>>},
+    {"Tan", 7, 1, 1, 1, importUnary<build<math::TanOp>>},
+    {"Asin", 7, 1, 1, 1, importUnary<build<math::AsinOp>>},
+    {"Acos", 7, 1, 1, 1, importUnary<build<math::AcosOp>>},
+    {"Atan", 7, 1, 1, 1, importUnary<build<math::AtanOp>>},
+    {"Sinh", 9, 1, 1, 1, importUnary<build<math::SinhOp>>},
+    {"Cosh", 9, 1, 1, 1, importUnary<build<math::CoshOp>>},
+    {"Tanh", 1, 1, 1, 1, importUnary<build<math::TanhOp>>},
+    {"Asinh", 9, 1, 1, 1, importUnary<build<math::AsinhOp>>},
+    {"Acosh", 9, 1, 1, 1, importUnary<build<math::AcoshOp>>},
+    {"Atanh", 9, 1, 1, 1, importUnary<build<math::AtanhOp>>},
+    {"Sigmoid", 1, 1, 1, 1, importUnary<sigmoid>},
+    {"Softplus", 1, 1, 1, 1, importUnary<softplus>},
+    {"Softsign", 1, 1, 1, 1, importUnary<softsign>},
+    {"HardSwish", 14, 1, 1, 1, importUnary<hardSwish>},
+    {"LeakyRelu", 1, 1, 1, 1, importLeakyRelu},
+    {"Elu", 1, 1, 1, 1, importElu},
+    {"Selu", 1, 1, 1, 1, importSelu},
+    {"Celu", 12, 1, 1, 1, importCelu},
+    {"ThresholdedRelu", 10, 1, 1, 1, importThresholdedRelu},
+    {"HardSigmoid", 1, 1, 1, 1, importHardSigmoid},
+    {"Shrink", 9, 1, 1, 1, importShrink},
+    {"IsNaN", 9, 1, 1, 1, importIsNaN},
+    {"IsInf", 10, 1, 1, 1, importIsInf},
+};
+
+} // namespace
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getElementwiseOperators() {
+  return kOperators;
+}

@@ -1,0 +1,73 @@
+//===- GraphImporter.h - The scope of names of an ONNX graph --------------===//
+
+#ifndef DANN_FRONTEND_ONNX_GRAPHIMPORTER_H
+#define DANN_FRONTEND_ONNX_GRAPHIMPORTER_H
+
+#include "frontend/Onnx/Node.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace mlir::dann::onnx {
+
+/// What all graphs of a model share while they are imported.
+struct ImportState {
+  std::shared_ptr<const OnnxFile> file;
+  OpBuilder builder;
+  KnownContents known;
+  Value batchSize; // null if all sizes are known
+  int numNodes = 0;
+};
+
+/// Imports a graph: the main one, one in an attribute, which sees the values of
+/// those around it, or the body of a function, which does not.
+class GraphImporter {
+public:
+  GraphImporter(ImportState &state, const GraphImporter *parent = nullptr)
+      : state(state), parent(parent), depth(parent ? parent->depth + 1 : 0) {}
+
+  ImportState &getState() { return state; }
+
+  void bind(StringRef name, Tensor tensor) { values[name] = tensor; }
+  Tensor lookup(StringRef name) const;
+  void declare(const proto::ValueInfoProto &info) {
+    types[info.name()] = &info;
+  }
+  const proto::ValueInfoProto *getDeclaration(StringRef name) const {
+    return types.lookup(name);
+  }
+
+  /// Binds what the graph holds besides nodes.
+  LogicalResult importInitializers(const proto::GraphProto &graph);
+  void importDeclarations(const proto::GraphProto &graph);
+  LogicalResult importNodes(
+      const google::protobuf::RepeatedPtrField<proto::NodeProto> &nodes);
+  /// A graph of an attribute of one of this graph's nodes.
+  FailureOr<SmallVector<Tensor>> importNested(const proto::GraphProto &graph,
+                                              ArrayRef<Tensor> inputs,
+                                              OpBuilder &builder, Location loc);
+
+  /// In the body of a function, the attribute of the call that one of a node
+  /// refers to; null if the call does not give it.
+  const proto::AttributeProto *getCallAttribute(StringRef name) const;
+  bool isFunction() const { return call != nullptr; }
+
+private:
+  LogicalResult importNode(const proto::NodeProto &node);
+  LogicalResult importCall(const proto::NodeProto &node,
+                           const proto::FunctionProto &function, Location loc);
+  const proto::FunctionProto *findFunction(const proto::NodeProto &node) const;
+  std::optional<int64_t> getOpset(StringRef domain) const;
+
+  ImportState &state;
+  const GraphImporter *parent; // null for functions too
+  unsigned depth;
+  const proto::NodeProto *call = nullptr; // of the function
+  const GraphImporter *caller = nullptr;
+  const proto::FunctionProto *function = nullptr;
+  llvm::StringMap<Tensor> values;
+  llvm::StringMap<const proto::ValueInfoProto *> types;
+};
+
+} // namespace mlir::dann::onnx
+
+#endif // DANN_FRONTEND_ONNX_GRAPHIMPORTER_H

@@ -1,0 +1,9 @@
+//===- IndexingOperators.cpp - Gathering, scattering, and masks ----------===//
+
+#include "frontend/Onnx/Node.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getIndexingOperators() { return {}; }

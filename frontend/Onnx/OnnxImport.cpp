@@ -1,0 +1,475 @@
+//===- OnnxImport.cpp - ONNX models to IR ---------------------------------===//
+
+#include "frontend/Onnx/OnnxImport.h"
+
+#include "frontend/Onnx/GraphImporter.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+//===----------------------------------------------------------------------===//
+// Operators
+//===----------------------------------------------------------------------===//
+
+static StringRef canonicalDomain(StringRef domain) {
+  return domain == "ai.onnx" ? "" : domain;
+}
+
+const OperatorEntry *mlir::dann::onnx::findOperator(StringRef domain,
+                                                    StringRef name,
+                                                    int64_t opset) {
+  domain = canonicalDomain(domain);
+  const OperatorEntry *best = nullptr;
+  for (ArrayRef<OperatorEntry> family :
+       {getElementwiseOperators(), getShapeOperators(), getProductOperators(),
+        getConvolutionOperators(), getPoolingOperators(), getImageOperators(),
+        getReductionOperators(), getNormalizationOperators(),
+        getLossOperators(), getIndexingOperators(), getQuantizationOperators(),
+        getSignalOperators(), getRecurrentOperators(), getControlOperators(),
+        getTrainingOperators()})
+    for (const OperatorEntry &entry : family)
+      if (entry.name == name && entry.domain == domain &&
+          entry.sinceOpset <= opset &&
+          (!best || best->sinceOpset < entry.sinceOpset))
+        best = &entry;
+  return best;
+}
+
+//===----------------------------------------------------------------------===//
+// Graphs
+//===----------------------------------------------------------------------===//
+
+Tensor GraphImporter::lookup(StringRef name) const {
+  for (const GraphImporter *scope = this; scope; scope = scope->parent)
+    if (auto it = scope->values.find(name); it != scope->values.end())
+      return it->second;
+  return {};
+}
+
+const proto::AttributeProto *
+GraphImporter::getCallAttribute(StringRef name) const {
+  for (const proto::AttributeProto &attribute : call->attribute())
+    if (attribute.name() == name) {
+      if (!attribute.ref_attr_name().empty() && caller->isFunction())
+        return caller->getCallAttribute(attribute.ref_attr_name());
+      return &attribute;
+    }
+  return nullptr;
+}
+
+std::optional<int64_t> GraphImporter::getOpset(StringRef domain) const {
+  if (function)
+    for (const proto::OperatorSetIdProto &opset : function->opset_import())
+      if (canonicalDomain(opset.domain()) == canonicalDomain(domain))
+        return opset.version();
+  return state.file->getOpset(domain);
+}
+
+const proto::FunctionProto *
+GraphImporter::findFunction(const proto::NodeProto &node) const {
+  for (const proto::FunctionProto &candidate :
+       state.file->getModel().functions())
+    if (candidate.name() == node.op_type() &&
+        canonicalDomain(candidate.domain()) == canonicalDomain(node.domain()))
+      return &candidate;
+  return nullptr;
+}
+
+void GraphImporter::importDeclarations(const proto::GraphProto &graph) {
+  for (const proto::ValueInfoProto &info : graph.value_info())
+    declare(info);
+  for (const proto::ValueInfoProto &info : graph.output())
+    declare(info);
+}
+
+LogicalResult
+GraphImporter::importInitializers(const proto::GraphProto &graph) {
+  if (graph.sparse_initializer_size() > 0)
+    return emitError(state.file->getLocation(
+               graph.sparse_initializer(0).values().name()))
+           << "is a sparse initializer, which is not supported";
+  for (const proto::TensorProto &tensor : graph.initializer()) {
+    if (lookup(tensor.name()))
+      continue; // a parameter
+    Location loc = state.file->getLocation(tensor.name());
+    ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
+    if (!elements)
+      return failure();
+    bind(tensor.name(), {arith::ConstantOp::create(state.builder, loc,
+                                                   cast<TypedAttr>(elements)),
+                         tensor.data_type()});
+  }
+  return success();
+}
+
+LogicalResult GraphImporter::importNodes(
+    const google::protobuf::RepeatedPtrField<proto::NodeProto> &nodes) {
+  for (const proto::NodeProto &node : nodes)
+    if (failed(importNode(node)))
+      return failure();
+  return success();
+}
+
+LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
+  Location loc = state.file->getLocation(node);
+  if (++state.numNodes > kMaxNodes)
+    return emitError(loc) << "the model has more than " << kMaxNodes
+                          << " nodes, those of functions counted at each call";
+  if (const proto::FunctionProto *callee = findFunction(node))
+    return importCall(node, *callee, loc);
+  auto error = [&] { return emitError(loc) << node.op_type() << ": "; };
+  std::optional<int64_t> opset = getOpset(node.domain());
+  if (!opset)
+    return error() << "the model imports no operators of the domain '"
+                   << node.domain() << "'";
+  const OperatorEntry *entry =
+      findOperator(node.domain(), node.op_type(), *opset);
+  if (!entry) {
+    InFlightDiagnostic diagnostic = error() << "this operator";
+    if (!canonicalDomain(node.domain()).empty())
+      diagnostic << " of the domain '" << node.domain() << "'";
+    return diagnostic << " is not supported in version " << *opset;
+  }
+  if (node.input_size() > entry->maxInputs)
+    return error() << "has " << node.input_size() << " inputs, more than "
+                   << entry->maxInputs;
+  if (node.output_size() > entry->maxOutputs || node.output_size() < 1)
+    return error() << "has " << node.output_size()
+                   << " outputs; it has to be 1 to " << entry->maxOutputs;
+  for (int i = 0; i < std::max(entry->minInputs, node.input_size()); ++i) {
+    bool isGiven = i < node.input_size() && !node.input(i).empty();
+    if (!isGiven) {
+      if (i < entry->minInputs)
+        return error() << "needs input " << i;
+      continue;
+    }
+    if (!lookup(node.input(i)))
+      return error() << "takes '" << node.input(i)
+                     << "', which no input, initializer or earlier node gives";
+  }
+  for (const std::string &output : node.output())
+    if (!output.empty() && values.contains(output))
+      return error() << "gives '" << output << "', which there is already";
+  Node context(*this, node, *opset, state.builder, loc);
+  if (failed(entry->import(context)) || context.hasFailed())
+    return failure();
+  for (const std::string &output : node.output())
+    if (!output.empty() && !lookup(output))
+      return error() << "does not give the output '" << output << "'";
+  return success();
+}
+
+LogicalResult GraphImporter::importCall(const proto::NodeProto &node,
+                                        const proto::FunctionProto &callee,
+                                        Location loc) {
+  auto error = [&] { return emitError(loc) << node.op_type() << ": "; };
+  GraphImporter body(state);
+  body.depth = depth + 1;
+  body.call = &node;
+  body.caller = this;
+  body.function = &callee;
+  if (body.depth > kMaxDepth)
+    return error() << "functions and graphs are nested more than " << kMaxDepth
+                   << " deep";
+  if (node.input_size() > callee.input_size() ||
+      node.output_size() > callee.output_size())
+    return error() << "the function has " << callee.input_size()
+                   << " inputs and " << callee.output_size()
+                   << " outputs, and the call more";
+  for (int i = 0; i < node.input_size(); ++i) {
+    if (node.input(i).empty())
+      continue;
+    Tensor value = lookup(node.input(i));
+    if (!value)
+      return error() << "takes '" << node.input(i)
+                     << "', which no input, initializer or earlier node gives";
+    body.bind(callee.input(i), value);
+  }
+  if (failed(body.importNodes(callee.node())))
+    return failure();
+  for (int i = 0; i < node.output_size(); ++i) {
+    if (node.output(i).empty())
+      continue;
+    Tensor value = body.lookup(callee.output(i));
+    if (!value)
+      return error() << "the function does not give its output '"
+                     << callee.output(i) << "'";
+    bind(node.output(i), value);
+  }
+  return success();
+}
+
+FailureOr<SmallVector<Tensor>>
+GraphImporter::importNested(const proto::GraphProto &graph,
+                            ArrayRef<Tensor> inputs, OpBuilder &builder,
+                            Location loc) {
+  GraphImporter nested(state, this);
+  nested.call = call;
+  nested.caller = caller;
+  nested.function = function;
+  if (nested.depth > kMaxDepth)
+    return emitError(loc) << "graphs are nested more than " << kMaxDepth
+                          << " deep";
+  if (static_cast<size_t>(graph.input_size()) != inputs.size())
+    return emitError(loc) << "its graph has " << graph.input_size()
+                          << " inputs instead of " << inputs.size();
+  OpBuilder::InsertionGuard guard(state.builder);
+  state.builder.setInsertionPoint(builder.getInsertionBlock(),
+                                  builder.getInsertionPoint());
+  for (auto [info, input] : llvm::zip(graph.input(), inputs))
+    nested.bind(info.name(), input);
+  nested.importDeclarations(graph);
+  if (failed(nested.importInitializers(graph)) ||
+      failed(nested.importNodes(graph.node())))
+    return failure();
+  SmallVector<Tensor> outputs;
+  for (const proto::ValueInfoProto &info : graph.output()) {
+    Tensor value = nested.lookup(info.name());
+    if (!value)
+      return emitError(loc)
+             << "its graph does not give its output '" << info.name() << "'";
+    outputs.push_back(value);
+  }
+  builder.setInsertionPoint(state.builder.getInsertionBlock(),
+                            state.builder.getInsertionPoint());
+  return outputs;
+}
+
+//===----------------------------------------------------------------------===//
+// Models
+//===----------------------------------------------------------------------===//
+
+namespace {
+class ModelImporter {
+public:
+  ModelImporter(std::shared_ptr<const OnnxFile> file, MLIRContext &context)
+      : context(context),
+        graph(file->getModel().graph()), state{file,
+                                               OpBuilder(&context),
+                                               {},
+                                               {}} {}
+
+  OwningOpRef<ModuleOp> build();
+
+private:
+  struct Argument {
+    std::string name;
+    RankedTensorType type;
+    int32_t dataType;
+    Location loc;
+    ElementsAttr initial; // of parameters
+  };
+
+  LogicalResult collectInputs();
+  LogicalResult collectParameters();
+
+  MLIRContext &context;
+  const proto::GraphProto &graph;
+  ImportState state;
+  SmallVector<Argument> arguments;
+};
+} // namespace
+
+/// The type of an input: only its first extent may be unknown, the batch.
+static FailureOr<RankedTensorType>
+getInputType(const proto::ValueInfoProto &info, Location loc,
+             std::string &batchName) {
+  if (!info.type().has_tensor_type())
+    return emitError(loc) << "the input is no tensor";
+  const proto::TypeProto::Tensor &tensor = info.type().tensor_type();
+  Type elementType = getElementType(tensor.elem_type(), loc.getContext());
+  if (!elementType)
+    return emitError(loc) << "the input has elements of "
+                          << getTypeName(tensor.elem_type())
+                          << ", which are not supported";
+  if (!tensor.has_shape())
+    return emitError(loc) << "the input has no shape";
+  if (tensor.shape().dim_size() > kMaxRank)
+    return emitError(loc) << "the input has " << tensor.shape().dim_size()
+                          << " extents, more than " << kMaxRank;
+  SmallVector<int64_t> shape;
+  for (const auto &dim : tensor.shape().dim()) {
+    if (dim.has_dim_value() && dim.dim_value() >= 0) {
+      shape.push_back(dim.dim_value());
+      continue;
+    }
+    if (dim.has_dim_value() && dim.dim_value() != -1)
+      return emitError(loc) << "the input has the extent " << dim.dim_value();
+    if (!shape.empty())
+      return emitError(loc)
+             << "extent " << shape.size()
+             << " of the input is unknown; only the first one may be, which is "
+                "the batch";
+    if (!batchName.empty() && !dim.dim_param().empty() &&
+        batchName != dim.dim_param())
+      return emitError(loc)
+             << "the input's first extent is '" << dim.dim_param()
+             << "', that of another one '" << batchName
+             << "'; only one may be unknown, the batch";
+    if (batchName.empty())
+      batchName = dim.dim_param();
+    shape.push_back(ShapedType::kDynamic);
+  }
+  SmallVector<int64_t> known = shape;
+  for (int64_t &extent : known)
+    if (ShapedType::isDynamic(extent))
+      extent = 1;
+  if (!countElements(known))
+    return emitError(loc) << "the input has more than "
+                          << dann::onnx::kMaxElements << " elements";
+  return RankedTensorType::get(shape, elementType);
+}
+
+LogicalResult ModelImporter::collectInputs() {
+  llvm::StringSet<> initialized;
+  for (const proto::TensorProto &tensor : graph.initializer())
+    initialized.insert(tensor.name());
+  std::string batchName;
+  llvm::StringSet<> seen;
+  for (const proto::ValueInfoProto &info : graph.input()) {
+    // Models of old versions list initializers too.
+    if (initialized.contains(info.name()))
+      continue;
+    Location loc = state.file->getLocation(info.name());
+    if (info.name().empty() || !seen.insert(info.name()).second)
+      return emitError(loc)
+             << "there are two inputs named '" << info.name() << "'";
+    FailureOr<RankedTensorType> type = getInputType(info, loc, batchName);
+    if (failed(type))
+      return failure();
+    arguments.push_back({info.name(), *type,
+                         info.type().tensor_type().elem_type(), loc,
+                         ElementsAttr()});
+  }
+  return success();
+}
+
+LogicalResult ModelImporter::collectParameters() {
+  llvm::StringSet<> seen;
+  for (const proto::TensorProto &tensor : graph.initializer()) {
+    Location loc = state.file->getLocation(tensor.name());
+    if (tensor.name().empty() || !seen.insert(tensor.name()).second)
+      return emitError(loc)
+             << "there are two initializers named '" << tensor.name() << "'";
+    if (tensor.data_type() != proto::TensorProto::FLOAT &&
+        tensor.data_type() != proto::TensorProto::DOUBLE)
+      continue;
+    ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
+    if (!elements)
+      return failure();
+    arguments.push_back({tensor.name(),
+                         cast<RankedTensorType>(elements.getType()),
+                         tensor.data_type(), loc, elements});
+  }
+  return success();
+}
+
+/// Arguments that nothing uses are no parameters: their values were constants.
+static void eraseUnusedParameters(func::FuncOp function) {
+  llvm::BitVector unused(function.getNumArguments());
+  for (BlockArgument argument : function.getArguments())
+    if (argument.use_empty() &&
+        function.getArgAttr(argument.getArgNumber(), DannDialect::kRoleAttr))
+      unused.set(argument.getArgNumber());
+  // Cannot fail: results of the function stay as they are.
+  (void)function.eraseArguments(unused);
+}
+
+OwningOpRef<ModuleOp> ModelImporter::build() {
+  if (failed(collectInputs()) || failed(collectParameters()))
+    return nullptr;
+  Location loc = state.file->getLocation();
+  OpBuilder &builder = state.builder;
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(loc, llvm::sys::path::stem(state.file->getPath()));
+  builder.setInsertionPointToEnd(module->getBody());
+  SmallVector<Type> types = llvm::map_to_vector(
+      arguments, [](const Argument &a) -> Type { return a.type; });
+  auto forward = func::FuncOp::create(builder, loc, "forward",
+                                      builder.getFunctionType(types, {}));
+  Block *entry = forward.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  GraphImporter importer(state);
+  auto setUnsigned = [&](int32_t dataType, auto set) {
+    if (dann::onnx::isUnsigned(dataType) &&
+        dataType != proto::TensorProto::BOOL)
+      set(DannDialect::kUnsignedAttr, builder.getUnitAttr());
+  };
+  for (auto [i, argument] : llvm::enumerate(arguments)) {
+    BlockArgument value = entry->getArgument(i);
+    value.setLoc(argument.loc);
+    forward.setArgAttr(i, DannDialect::kNameAttr,
+                       builder.getStringAttr(argument.name));
+    setUnsigned(argument.dataType, [&](StringRef name, Attribute attribute) {
+      forward.setArgAttr(i, name, attribute);
+    });
+    if (argument.initial) {
+      forward.setArgAttr(i, DannDialect::kRoleAttr,
+                         RoleAttr::get(&context, Role::Weight));
+      forward.setArgAttr(i, DannDialect::kInitialAttr, argument.initial);
+    } else if (!state.batchSize && argument.type.getRank() > 0 &&
+               argument.type.isDynamicDim(0)) {
+      state.batchSize = tensor::DimOp::create(builder, loc, value, 0);
+    }
+    importer.bind(argument.name, {value, argument.dataType});
+  }
+  importer.importDeclarations(graph);
+  if (failed(importer.importInitializers(graph)) ||
+      failed(importer.importNodes(graph.node())))
+    return nullptr;
+
+  SmallVector<Value> results;
+  SmallVector<int32_t> resultTypes;
+  for (const proto::ValueInfoProto &info : graph.output()) {
+    Tensor value = importer.lookup(info.name());
+    if (!value) {
+      emitError(state.file->getLocation(info.name()))
+          << "no node gives this output of the model";
+      return nullptr;
+    }
+    results.push_back(value.value);
+    resultTypes.push_back(value.dataType);
+  }
+  func::ReturnOp::create(builder, loc, results);
+  forward.setFunctionType(
+      builder.getFunctionType(types, ValueRange(results).getTypes()));
+  for (auto [i, info] : llvm::enumerate(graph.output())) {
+    forward.setResultAttr(i, DannDialect::kNameAttr,
+                          builder.getStringAttr(info.name()));
+    setUnsigned(resultTypes[i], [&](StringRef name, Attribute attribute) {
+      forward.setResultAttr(i, name, attribute);
+    });
+  }
+  if (failed(mlir::verify(*module)))
+    return nullptr;
+  eraseUnusedParameters(forward);
+  return module;
+}
+
+OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
+                                             MLIRContext &context) {
+  context.loadDialect<arith::ArithDialect, DannDialect, func::FuncDialect,
+                      linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
+                      tensor::TensorDialect>();
+  std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
+  if (!file)
+    return nullptr;
+  return ModelImporter(file, context).build();
+}
+
+//===----------------------------------------------------------------------===//
+// Support
+//===----------------------------------------------------------------------===//

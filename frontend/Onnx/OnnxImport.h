@@ -1,0 +1,23 @@
+//===- OnnxImport.h - ONNX models to IR -----------------------------------===//
+
+#ifndef DANN_FRONTEND_ONNX_ONNXIMPORT_H
+#define DANN_FRONTEND_ONNX_ONNXIMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace mlir::dann {
+
+/// Builds the module of the ONNX model in the file `path`: `@forward`, from
+/// inputs and parameters to outputs. Float initializers are parameters, whose
+/// values are the attribute `dann.initial`. Null after diagnostics, whose
+/// locations name the node.
+OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext &context);
+
+/// Lists the operators of the model that cannot be imported, as one remark a
+/// node; fails if there are any.
+LogicalResult checkOnnxSupport(StringRef path, MLIRContext &context);
+
+} // namespace mlir::dann
+
+#endif // DANN_FRONTEND_ONNX_ONNXIMPORT_H

@@ -1,0 +1,9 @@
+//===- PoolingOperators.cpp - Pooling ------------------------------------===//
+
+#include "frontend/Onnx/Node.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getPoolingOperators() { return {}; }

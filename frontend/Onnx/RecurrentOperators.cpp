@@ -1,0 +1,9 @@
+//===- RecurrentOperators.cpp - RNN, GRU, LSTM ---------------------------===//
+
+#include "frontend/Onnx/Node.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getRecurrentOperators() { return {}; }

@@ -1,0 +1,10 @@
+//===- ReductionOperators.cpp - Reductions, softmax, and what orders elements
+//-===//
+
+#include "frontend/Onnx/Node.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getReductionOperators() { return {}; }
