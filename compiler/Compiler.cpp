@@ -189,11 +189,6 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
     return failure();
   if (failed(run(kGraphPipeline.passes, *module)))
     return failure();
-  proto::Program program = describeProgram(*module);
-  program.set_target_cpu(target->getTargetCPU().str());
-  for (const std::string &feature : getRequiredFeatures(*target))
-    program.add_cpu_features(feature);
-
   KernelOptions kernels = getKernelOptions(*target);
   kernels.backend = options.backend;
   Precision precision = options.precision;
@@ -202,12 +197,17 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                      << " has neither AMX nor AVX512-BF16: computing in f32";
     precision = Precision::F32;
   }
-  kernels.useBf16 = precision == Precision::BF16;
   kernels.explain = options.explain;
+  if (failed(run(buildLinalgPipeline(precision == Precision::BF16), *module)))
+    return failure();
+
+  proto::Program program = describeProgram(*module);
+  program.set_target_cpu(target->getTargetCPU().str());
+  for (const std::string &feature : getRequiredFeatures(*target))
+    program.add_cpu_features(feature);
   program.set_backend(stringifyBackend(options.backend).str());
   program.set_precision(stringifyPrecision(precision).str());
-  if (failed(run(kLinalgPipeline.passes, *module)) ||
-      failed(run(buildKernelPipeline(kernels), *module)) ||
+  if (failed(run(buildKernelPipeline(kernels), *module)) ||
       failed(describeLoweredProgram(*module, program)) ||
       failed(run(kLlvmPipeline.passes, *module)))
     return failure();

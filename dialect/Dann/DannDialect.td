@@ -30,6 +30,7 @@ def Dann_Dialect : Dialect {
     | `dann.sign`      | argument, result  | the sign contract: assumed of an argument, proven of a result |
     | `dann.range`     | argument          | `[minimum, maximum]` of the values of an input, as `f64`s |
     | `dann.updates`   | result            | the index of the argument that it replaces |
+    | `dann.inference` | function          | unit: marks an entry point that trains nothing; what depends on parameters alone is prepared before its calls |
     | `dann.settings`  | function          | what remains of `dann.training`: `batch_size`, `epochs`, `learning_rate`, `loss`, `optimizer` |
   }];
   let useDefaultAttributePrinterParser = 1;
@@ -42,6 +43,7 @@ def Dann_Dialect : Dialect {
     static constexpr llvm::StringLiteral kSignAttr = "dann.sign";
     static constexpr llvm::StringLiteral kRangeAttr = "dann.range";
     static constexpr llvm::StringLiteral kUpdatesAttr = "dann.updates";
+    static constexpr llvm::StringLiteral kInferenceAttr = "dann.inference";
     static constexpr llvm::StringLiteral kSettingsAttr = "dann.settings";
     // Which kernel computes a product, the operations of a lowered entry point,
     // and its scratch memory.
