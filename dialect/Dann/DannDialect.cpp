@@ -59,6 +59,10 @@ LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
   if (attribute.getName() == kScratchAttr)
     return mustBe(isa<DenseI64ArrayAttr>(attribute.getValue()),
                   "an array of i64");
+  if (attribute.getName() == kInferenceAttr)
+    return mustBe(isa<UnitAttr>(attribute.getValue()) &&
+                      isa<FunctionOpInterface>(op),
+                  "a unit attribute of a function");
   if (attribute.getName() != kSettingsAttr)
     return op->emitError() << "'" << attribute.getName().getValue()
                            << "' is not an attribute of operations";
