@@ -519,9 +519,9 @@ bool Resampling::isRepeated() const {
 Value Resampling::getScale(B &b, int64_t axis) {
   if (knownScales)
     return constantFloat(b, b.getF64Type(), (*knownScales)[axis]);
-  return arith::ExtFOp::create(
-      b, b.getF64Type(),
-      tensor::ExtractOp::create(b, scaleTensor.value, constantIndex(b, axis)));
+  Value scale =
+      tensor::ExtractOp::create(b, scaleTensor.value, constantIndex(b, axis));
+  return arith::ExtFOp::create(b, b.getF64Type(), scale);
 }
 
 Value Resampling::getRegion(B &b, int64_t i) {
