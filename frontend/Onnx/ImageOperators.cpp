@@ -90,9 +90,9 @@ Value findOriginal(B &b, Value place, int64_t extent, PadMode mode) {
 }
 
 /// Pads by numbers that are known at run time only: every element looks up its
-/// own. `axes` are those that the pads belong to.
+/// own. `axes` are those that the pads belong to, `value` is a scalar.
 LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
-                               ArrayRef<int64_t> axes, Value padding) {
+                               ArrayRef<int64_t> axes, Tensor value) {
   auto shape = node.getDeclaredShape(0);
   Tensor pads = node.getInput(1);
   if (!shape || static_cast<int64_t>(shape->size()) != x.getRank() ||
@@ -107,12 +107,10 @@ LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
   if (llvm::is_contained(x.getShape(), 0)) {
     if (mode != PadMode::Constant)
       return node.emitError() << x.getType() << " has no elements to repeat";
-    node.setOutput(
-        0, {linalg::FillOp::create(
-                node.b(), padding,
-                node.linalg().empty(node.getSizes(*shape), x.getElementType()))
-                .getResult(0),
-            x.dataType});
+    FailureOr<Tensor> result = node.broadcast(value, *shape);
+    if (failed(result))
+      return failure();
+    node.setOutput(0, *result);
     return success();
   }
   node.setOutput(
@@ -141,7 +139,8 @@ LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
         Value element = tensor::ExtractOp::create(b, x.value, places);
         if (mode != PadMode::Constant)
           return element;
-        return select(b, isInside, element, padding);
+        return select(b, isInside, element,
+                      tensor::ExtractOp::create(b, value.value));
       }));
   return success();
 }
@@ -164,12 +163,12 @@ LogicalResult importPad(Node &node) {
   // The pads, and the value around, became inputs.
   std::optional<SmallVector<int64_t>> pads;
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  Value padding;
+  Tensor value;
   if (opset < 11) {
     if (failed(node.requireFloat(x)))
       return failure();
     pads = node.getInts(opset < 2 ? "paddings" : "pads");
-    padding = node.scalar(x.dataType, node.getFloat("value", 0));
+    value = node.fill({}, x.dataType, node.getFloat("value", 0));
   } else {
     if (!node.hasInput(1) ||
         node.getInput(1).dataType != proto::TensorProto::INT64)
@@ -182,22 +181,19 @@ LogicalResult importPad(Node &node) {
       if (*given)
         axes = **given;
     }
-    if (Tensor value = node.getInput(2)) {
-      if (failed(node.requireSameType({x, value})))
-        return failure();
-      if (!value.getType().hasStaticShape() ||
-          llvm::any_of(value.getShape(), [](int64_t e) { return e != 1; }))
-        return node.emitError() << "takes one value, not " << value.getType();
-      FailureOr<Tensor> scalar = node.reshape(value, {});
-      if (failed(scalar))
-        return failure();
-      padding = tensor::ExtractOp::create(node.b(), scalar->value);
-    } else {
-      padding = node.scalar(x.dataType, 0);
-    }
+    value = node.hasInput(2) ? node.getInput(2) : node.fill({}, x.dataType, 0);
+    if (failed(node.requireSameType({x, value})))
+      return failure();
+    if (!value.getType().hasStaticShape() ||
+        llvm::any_of(value.getShape(), [](int64_t e) { return e != 1; }))
+      return node.emitError() << "takes one value, not " << value.getType();
+    FailureOr<Tensor> scalar = node.reshape(value, {});
+    if (failed(scalar))
+      return failure();
+    value = *scalar;
   }
   if (!pads)
-    return importDynamicPad(node, x, mode, axes, padding);
+    return importDynamicPad(node, x, mode, axes, value);
   if (pads->size() != 2 * axes.size())
     return node.emitError()
            << "has " << pads->size() << " pads instead of " << 2 * axes.size();
@@ -230,16 +226,15 @@ LogicalResult importPad(Node &node) {
   if (isEmpty) {
     if (mode != PadMode::Constant && !llvm::is_contained(shape, 0))
       return node.emitError() << "leaves no elements to repeat";
-    node.setOutput(
-        0, {linalg::FillOp::create(
-                node.b(), padding,
-                node.linalg().empty(node.getSizes(shape), x.getElementType()))
-                .getResult(0),
-            x.dataType});
+    FailureOr<Tensor> result = node.broadcast(value, shape);
+    if (failed(result))
+      return failure();
+    node.setOutput(0, *result);
     return success();
   }
   Tensor part = node.slice(x, offsets, sizes, SmallVector<int64_t>(rank, 1));
   if (mode == PadMode::Constant) {
+    Value padding = tensor::ExtractOp::create(node.b(), value.value);
     node.setOutput(0, node.pad(part, low, high, padding));
     return success();
   }
