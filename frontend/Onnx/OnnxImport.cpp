@@ -364,8 +364,8 @@ LogicalResult ModelImporter::collectParameters() {
     if (tensor.name().empty() || !seen.insert(tensor.name()).second)
       return emitError(loc)
              << "there are two initializers named '" << tensor.name() << "'";
-    if (tensor.data_type() != proto::TensorProto::FLOAT &&
-        tensor.data_type() != proto::TensorProto::DOUBLE)
+    // Programs have parameters of one type.
+    if (tensor.data_type() != proto::TensorProto::FLOAT)
       continue;
     ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
     if (!elements)
