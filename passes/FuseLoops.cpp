@@ -40,12 +40,18 @@ bool haveSameLoops(linalg::GenericOp a, linalg::GenericOp b) {
 /// Whether `first` and `second` meet only the same entries of memory in an
 /// iteration, where one of them writes it.
 bool meetEntryByEntry(linalg::GenericOp first, linalg::GenericOp second) {
+  // What a body looks up may be any entry.
+  for (auto [reader, writer] : {std::pair(first, second), {second, first}})
+    for (Value buffer : getBuffersReadInBody(reader))
+      for (Value written : writer.getDpsInits())
+        if (mayShareMemory(buffer, written))
+          return false;
   for (OpOperand &a : first->getOpOperands())
     for (OpOperand &b : second->getOpOperands()) {
       if (!isa<MemRefType>(a.get().getType()) ||
           !isa<MemRefType>(b.get().getType()) ||
           (!first.isDpsInit(&a) && !second.isDpsInit(&b)) ||
-          getRootBuffer(a.get()) != getRootBuffer(b.get()))
+          !mayShareMemory(a.get(), b.get()))
         continue;
       if (a.get() != b.get() ||
           !first.getMatchingIndexingMap(&a).isIdentity() ||
@@ -53,6 +59,21 @@ bool meetEntryByEntry(linalg::GenericOp first, linalg::GenericOp second) {
         return false;
     }
   return true;
+}
+
+/// Whether fusing the two saves memory traffic: they meet the same entries of a
+/// buffer in each iteration. Operations that share less, such as the updates of
+/// two layers, which share the learning rate, would make one loop over more and
+/// more buffers the deeper the network is.
+bool meetSameEntries(linalg::GenericOp first, linalg::GenericOp second) {
+  return llvm::any_of(second->getOpOperands(), [&](OpOperand &b) {
+    AffineMap map = second.getMatchingIndexingMap(&b);
+    return map.isPermutation() &&
+           llvm::any_of(first->getOpOperands(), [&](OpOperand &a) {
+             return a.get() == b.get() &&
+                    first.getMatchingIndexingMap(&a) == map;
+           });
+  });
 }
 
 /// Whether `later` may run before `earlier`.
@@ -67,9 +88,16 @@ bool canOvertake(linalg::GenericOp later, Operation *earlier) {
       if (isa<MemRefType>(a.get().getType()) &&
           isa<MemRefType>(b.get().getType()) &&
           (op.isDpsInit(&a) || later.isDpsInit(&b)) &&
-          getRootBuffer(a.get()) == getRootBuffer(b.get()))
+          mayShareMemory(a.get(), b.get()))
         return false;
-  return true;
+  auto looksUp = [](linalg::LinalgOp reader, linalg::LinalgOp writer) {
+    return llvm::any_of(getBuffersReadInBody(reader), [&](Value buffer) {
+      return llvm::any_of(writer.getDpsInits(), [&](Value written) {
+        return mayShareMemory(buffer, written);
+      });
+    });
+  };
+  return !looksUp(later, op) && !looksUp(op, later);
 }
 
 /// Makes one operation of both, in the place of the first one.
@@ -162,8 +190,9 @@ struct FuseLoopsPass : dann::impl::FuseLoopsBase<FuseLoopsPass> {
         ++it;
         if (!second || !isElementwise(second))
           continue;
-        if (linalg::GenericOp first = findPartner(second))
-          fuse(first, second);
+        // What both have read may be the result of one before.
+        while (linalg::GenericOp first = findPartner(second))
+          second = fuse(first, second);
       }
     }
   }
@@ -202,7 +231,7 @@ struct FuseLoopsPass : dann::impl::FuseLoopsBase<FuseLoopsPass> {
     for (Operation *op = second->getPrevNode(); op; op = op->getPrevNode()) {
       auto first = dyn_cast<linalg::GenericOp>(op);
       if (first && isElementwise(first) && haveSameLoops(first, second) &&
-          meetEntryByEntry(first, second)) {
+          meetSameEntries(first, second) && meetEntryByEntry(first, second)) {
         bool allAvailable = llvm::all_of(second->getOperands(), [&](Value v) {
           return isAvailable(v, first);
         });
