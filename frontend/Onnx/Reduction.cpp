@@ -123,6 +123,9 @@ Tensor mlir::dann::onnx::reduce(Node &node, ArrayRef<int64_t> shape,
                                 ArrayRef<int64_t> axes, int32_t dataType,
                                 Combination combination,
                                 ArrayRef<Indexed> inputs, Node::Body body) {
+  // Operations without a reduction are fused, and must not read their results.
+  if (axes.empty())
+    return compute(node, shape, dataType, inputs, body);
   SmallVector<unsigned, 2> loops = getOtherLoops(shape.size(), axes);
   SmallVector<int64_t> reduced;
   for (unsigned loop : loops)

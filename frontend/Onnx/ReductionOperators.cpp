@@ -5,7 +5,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <limits>
@@ -545,86 +544,98 @@ Tensor buildKeys(Node &node, Tensor x, bool isReversed) {
       });
 }
 
-/// The positions along `axis` of the `count` largest keys, in falling order.
-/// Each step looks for the next one behind the last in this order.
+/// The positions along `axis` of the `count` largest keys, in falling order,
+/// and of equal ones those in front first.
+///
+/// A tournament: neighbouring lists, at first of one element each, are merged
+/// until one is left, and of each no more than `count` elements are kept. Every
+/// element of a merged list finds its origin by a binary search of its own.
 Tensor selectLargest(Node &node, Tensor keys, int64_t axis, int64_t count) {
   int64_t rank = keys.getRank(), extent = keys.getDim(axis);
   int32_t dataType = proto::TensorProto::INT64;
-  B &b = node.b();
-  unsigned width = keys.getElementType().getIntOrFloatBitWidth();
-  SmallVector<int64_t> rows = reduceShape(keys.getShape(), axis, false);
+  using Predicate = arith::CmpIPredicate;
+  // The lists take the place of the axis, and what they hold comes behind it.
   SmallVector<int64_t> shape(keys.getShape());
-  shape[axis] = count;
-  // In front of all.
-  Value largest = arith::ConstantOp::create(
-      b,
-      b.getIntegerAttr(keys.getElementType(), APInt::getSignedMaxValue(width)));
-  Value lastKey =
-      linalg::FillOp::create(
-          b, largest,
-          node.linalg().empty(node.getSizes(rows), keys.getElementType()))
-          .getResult(0);
-  Value lastPosition = node.fill(rows, dataType, -1).value;
-  Value result = node.linalg().empty(node.getSizes(shape), b.getI64Type());
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  Value one = arith::ConstantIndexOp::create(b, 1);
-  Value end = arith::ConstantIndexOp::create(b, count);
-  auto loop = scf::ForOp::create(b, zero, end, one,
-                                 ValueRange{lastKey, lastPosition, result});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Tensor previousKey{loop.getRegionIterArg(0), keys.dataType};
-  Tensor previousPosition{loop.getRegionIterArg(1), dataType};
-  // Whether an element comes behind the last one.
-  auto isBehind = [&](B &b, Value key, Value lastKey, Value lastPosition) {
-    Value position = buildPosition(b, keys.getShape(), axis);
-    Value isSmaller =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, key, lastKey);
-    Value isEqual =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, key, lastKey);
-    Value isLater = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
-                                          position, lastPosition);
-    return arith::OrIOp::create(b, isSmaller,
-                                arith::AndIOp::create(b, isEqual, isLater))
-        .getResult();
-  };
-  SmallVector<Indexed> inputs = {indexWhole(keys),
-                                 indexReduced(previousKey, rank, axis),
-                                 indexReduced(previousPosition, rank, axis)};
-  Tensor key =
-      reduce(node, keys.getShape(), axis, keys.dataType, Combination::Maximum,
-             inputs, [&](B &b, ValueRange arguments) {
-               Value none = arith::ConstantOp::create(
-                   b, b.getIntegerAttr(keys.getElementType(),
-                                       APInt::getSignedMinValue(width)));
-               return arith::SelectOp::create(
-                   b, isBehind(b, arguments[0], arguments[1], arguments[2]),
-                   arguments[0], none);
-             });
-  inputs.push_back(indexReduced(key, rank, axis));
-  Tensor position =
-      reduce(node, keys.getShape(), axis, dataType, Combination::Minimum,
-             inputs, [&](B &b, ValueRange arguments) {
-               Value isThis = arith::AndIOp::create(
-                   b, isBehind(b, arguments[0], arguments[1], arguments[2]),
-                   arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                         arguments[0], arguments[3]));
-               // There are at least `count` elements, so one is found.
-               Value last = arith::ConstantOp::create(
-                   b, b.getI64IntegerAttr(extent - 1));
-               return arith::SelectOp::create(
-                   b, isThis, buildPosition(b, keys.getShape(), axis), last);
-             });
-  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0));
-  SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
-  SmallVector<int64_t> single(shape);
-  single[axis] = 1;
-  offsets[axis] = loop.getInductionVar();
-  Value inserted =
-      tensor::InsertSliceOp::create(b, position.value, loop.getRegionIterArg(2),
-                                    offsets, node.getSizes(single), strides);
-  scf::YieldOp::create(b, ValueRange{key.value, position.value, inserted});
-  return {loop.getResult(2), dataType};
+  shape.insert(shape.begin() + axis + 1, 1);
+  Tensor lists = compute(node, shape, dataType, {}, [&](B &b, ValueRange) {
+    return buildPosition(b, shape, axis);
+  });
+  for (int64_t span = 1; span < extent; span *= 2) {
+    int64_t numLists = shape[axis], width = shape[axis + 1];
+    shape[axis] = llvm::divideCeil(numLists, 2);
+    shape[axis + 1] = std::min(2 * width, count);
+    lists = compute(node, shape, dataType, {}, [&](B &b, ValueRange) {
+      auto constant = [&](int64_t value) -> Value {
+        return arith::ConstantIndexOp::create(b, value);
+      };
+      auto is = [&](Predicate predicate, Value x, Value y) -> Value {
+        return arith::CmpIOp::create(b, predicate, x, y);
+      };
+      auto clamp = [&](Value x, Value high) -> Value {
+        x = arith::MaxSIOp::create(b, x, constant(0));
+        return arith::MinSIOp::create(b, x, high);
+      };
+      auto subtract = [&](Value x, Value y) -> Value {
+        return arith::SubIOp::create(b, x, y);
+      };
+      SmallVector<Value> indices;
+      for (int64_t i = 0; i <= rank; ++i)
+        indices.push_back(linalg::IndexOp::create(b, i));
+      Value list = indices[axis], place = indices[axis + 1];
+      Value left = arith::MulIOp::create(b, list, constant(2));
+      Value right = arith::AddIOp::create(b, left, constant(1));
+      // The lists at the end are shorter, or missing.
+      auto getLength = [&](Value list) {
+        Value begin = arith::MulIOp::create(b, list, constant(span));
+        return clamp(subtract(constant(extent), begin), constant(width));
+      };
+      Value leftLength = getLength(left), rightLength = getLength(right);
+      // No place is outside: those that no list has are of no importance.
+      auto getEntry = [&](Value list, Value place) -> Value {
+        SmallVector<Value> at(indices);
+        at[axis] = clamp(list, constant(numLists - 1));
+        at[axis + 1] = clamp(place, constant(width - 1));
+        return tensor::ExtractOp::create(b, lists.value, at);
+      };
+      auto getKey = [&](Value entry) -> Value {
+        SmallVector<Value> at(indices);
+        at.erase(at.begin() + axis + 1);
+        at[axis] = arith::IndexCastOp::create(b, b.getIndexType(), entry);
+        return tensor::ExtractOp::create(b, keys.value, at);
+      };
+      auto precedes = [&](Value leftEntry, Value rightEntry) {
+        return is(Predicate::sge, getKey(leftEntry), getKey(rightEntry));
+      };
+      // How many of the elements in front come from the left.
+      Value low = clamp(subtract(place, rightLength), place);
+      Value high = arith::MinSIOp::create(b, place, leftLength);
+      for (int64_t rest = width; rest > 0; rest /= 2) {
+        Value middle = arith::ShRUIOp::create(
+            b, arith::AddIOp::create(b, low, high), constant(1));
+        Value isOpen = is(Predicate::slt, low, high);
+        Value opposite = subtract(subtract(place, middle), constant(1));
+        Value isIn =
+            precedes(getEntry(left, middle), getEntry(right, opposite));
+        Value raised = arith::SelectOp::create(
+            b, isIn, arith::AddIOp::create(b, middle, constant(1)), low);
+        Value lowered = arith::SelectOp::create(b, isIn, high, middle);
+        low = arith::SelectOp::create(b, isOpen, raised, low);
+        high = arith::SelectOp::create(b, isOpen, lowered, high);
+      }
+      Value rightPlace = subtract(place, low);
+      Value leftEntry = getEntry(left, low);
+      Value rightEntry = getEntry(right, rightPlace);
+      Value isRightOver = is(Predicate::sge, rightPlace, rightLength);
+      Value takesLeft = arith::AndIOp::create(
+          b, is(Predicate::slt, low, leftLength),
+          arith::OrIOp::create(b, isRightOver,
+                               precedes(leftEntry, rightEntry)));
+      return arith::SelectOp::create(b, takesLeft, leftEntry, rightEntry)
+          .getResult();
+    });
+  }
+  // One list of `count` elements is left.
+  return node.squeeze(lists, axis);
 }
 
 LogicalResult importTopK(Node &node) {
@@ -689,8 +700,11 @@ LogicalResult importTopK(Node &node) {
 // Determinants
 //===----------------------------------------------------------------------===//
 
-/// One step of Gauss' elimination for each column, with the largest element
-/// below as its pivot.
+/// Larger matrices would become too many operations.
+constexpr int64_t kMaxDeterminant = 256;
+
+/// Gauss' elimination: each step takes the row with the largest element of the
+/// first column and that column away, and leaves a smaller matrix.
 LogicalResult importDet(Node &node) {
   Tensor x = node.getInput(0);
   int64_t rank = x.getRank();
@@ -699,111 +713,80 @@ LogicalResult importDet(Node &node) {
   if (rank < 2 || x.getDim(rank - 1) != x.getDim(rank - 2) ||
       ShapedType::isDynamic(x.getDim(rank - 1)))
     return node.emitError() << "takes square matrices, not " << x.getType();
-  int64_t extent = x.getDim(rank - 1), numBatch = rank - 2;
+  if (x.getDim(rank - 1) > kMaxDeterminant)
+    return node.emitError() << "takes matrices of up to " << kMaxDeterminant
+                            << " rows, not " << x.getType();
   int64_t rowAxis = rank - 2, columnAxis = rank - 1;
   Type type = x.getElementType();
-  SmallVector<int64_t> batch(x.getShape().drop_back(2));
-  B &b = node.b();
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  Value one = arith::ConstantIndexOp::create(b, 1);
-  Value end = arith::ConstantIndexOp::create(b, extent);
-  auto loop = scf::ForOp::create(
-      b, zero, end, one,
-      ValueRange{x.value, node.fill(batch, x.dataType, 1).value});
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value step = loop.getInductionVar();
-    Tensor matrix{loop.getRegionIterArg(0), x.dataType};
-    Tensor product{loop.getRegionIterArg(1), x.dataType};
-    SmallVector<int64_t> columnShape(x.getShape().drop_back());
-    SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0));
-    SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
-    SmallVector<int64_t> single(x.getShape());
-    single[columnAxis] = 1;
-    offsets[columnAxis] = step;
-    Tensor column{tensor::ExtractSliceOp::create(
-                      b, RankedTensorType::get(columnShape, type), matrix.value,
-                      offsets, node.getSizes(single), strides),
-                  x.dataType};
-    // Rows above are done. No absolute value is negative.
-    auto size = [&](B &b, Value element) -> Value {
-      Value row = linalg::IndexOp::create(b, rowAxis);
-      Value isDone =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row, step);
-      return arith::SelectOp::create(b, isDone, createConstant(b, type, -1),
-                                     math::AbsFOp::create(b, element));
+  Tensor product = node.fill(x.getShape().drop_back(2), x.dataType, 1);
+  Tensor matrix = x;
+  for (int64_t extent = x.getDim(rowAxis); extent > 0; --extent) {
+    SmallVector<int64_t> shape(matrix.getShape()), zeros(rank, 0),
+        ones(rank, 1);
+    shape[columnAxis] = 1;
+    Tensor column =
+        node.squeeze(node.slice(matrix, zeros, shape, ones), columnAxis);
+    Tensor pivots = findExtremum(node, map<math::AbsFOp>(node, column), rowAxis,
+                                 Combination::Maximum, false);
+    // A row by construction, whatever the matrix holds.
+    auto getRow = [&](B &b, Value pivot) -> Value {
+      Value row = arith::IndexCastOp::create(b, b.getIndexType(), pivot);
+      return arith::MinUIOp::create(
+          b, row, arith::ConstantIndexOp::create(b, extent - 1));
     };
-    Tensor sizes = compute(
-        node, columnShape, x.dataType, indexWhole(column),
-        [&](B &b, ValueRange arguments) { return size(b, arguments[0]); });
-    Tensor pivots =
-        findExtremum(node, sizes, rowAxis, Combination::Maximum, false);
-    auto at = [&](B &b, ArrayRef<Value> batchIndices, Value row,
-                  Value column) -> Value {
-      SmallVector<Value> indices(batchIndices);
+    auto get = [&](B &b, Value row, Value column) -> Value {
+      SmallVector<Value> indices;
+      for (int64_t i = 0; i < rowAxis; ++i)
+        indices.push_back(linalg::IndexOp::create(b, i));
       indices.append({row, column});
       return tensor::ExtractOp::create(b, matrix.value, indices);
     };
-    auto getBatchIndices = [&](B &b) {
-      SmallVector<Value> indices;
-      for (int64_t i = 0; i < numBatch; ++i)
-        indices.push_back(linalg::IndexOp::create(b, i));
-      return indices;
-    };
-    // Within the matrix by construction, and whatever else its elements say.
-    auto getRow = [&](B &b, Value pivot) -> Value {
-      Value row = arith::IndexCastOp::create(b, b.getIndexType(), pivot);
-      Value last = arith::ConstantIndexOp::create(b, extent - 1);
-      return arith::MinUIOp::create(b, row, last);
-    };
-    Tensor next = compute(
-        node, x.getShape(), x.dataType,
+    // To move the pivot's row to the top takes as many exchanges as there are
+    // rows above it, each of which changes the sign.
+    product = compute(node, product.getShape(), x.dataType,
+                      {indexWhole(product), indexWhole(pivots)},
+                      [&](B &b, ValueRange arguments) {
+                        Value zero = arith::ConstantIndexOp::create(b, 0);
+                        Value one = arith::ConstantIndexOp::create(b, 1);
+                        Value row = getRow(b, arguments[1]);
+                        Value pivot = get(b, row, zero);
+                        Value isEven = arith::CmpIOp::create(
+                            b, arith::CmpIPredicate::eq,
+                            arith::AndIOp::create(b, row, one), zero);
+                        pivot = arith::SelectOp::create(
+                            b, isEven, pivot, arith::NegFOp::create(b, pivot));
+                        return arith::MulFOp::create(b, arguments[0], pivot);
+                      });
+    if (extent == 1)
+      break;
+    shape[rowAxis] = shape[columnAxis] = extent - 1;
+    matrix = compute(
+        node, shape, x.dataType,
         indexReduced(pivots, rank, {rowAxis, columnAxis}),
-        [&](B &b, ValueRange arguments) -> Value {
-          auto is = [&](arith::CmpIPredicate predicate, Value x, Value y) {
-            return arith::CmpIOp::create(b, predicate, x, y);
-          };
-          auto eq = arith::CmpIPredicate::eq;
-          SmallVector<Value> batchIndices = getBatchIndices(b);
-          Value row = linalg::IndexOp::create(b, rowAxis);
-          Value column = linalg::IndexOp::create(b, columnAxis);
-          Value pivotRow = getRow(b, arguments[0]);
-          // The pivot's row changes places with that of the step.
-          Value from =
-              arith::SelectOp::create(b, is(eq, row, pivotRow), step, row);
-          from = arith::SelectOp::create(b, is(eq, row, step), pivotRow, from);
-          Value pivot = at(b, batchIndices, pivotRow, step);
-          Value factor =
-              arith::DivFOp::create(b, at(b, batchIndices, from, step), pivot);
-          // Only zeros are below a pivot of zero: nothing is left to do.
-          Value none = createConstant(b, type, 0);
-          factor = arith::SelectOp::create(
-              b,
-              arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, pivot, none),
-              none, factor);
-          Value element = at(b, batchIndices, from, column);
-          Value reduced = arith::SubFOp::create(
-              b, element,
-              arith::MulFOp::create(b, factor,
-                                    at(b, batchIndices, pivotRow, column)));
-          Value isBelow = is(arith::CmpIPredicate::ugt, row, step);
-          return arith::SelectOp::create(b, isBelow, reduced, element);
-        });
-    Tensor nextProduct = compute(
-        node, batch, x.dataType, {indexWhole(product), indexWhole(pivots)},
         [&](B &b, ValueRange arguments) {
-          Value pivotRow = getRow(b, arguments[1]);
-          Value pivot = at(b, getBatchIndices(b), pivotRow, step);
-          Value isInPlace = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                                  pivotRow, step);
-          pivot = arith::SelectOp::create(b, isInPlace, pivot,
-                                          arith::NegFOp::create(b, pivot));
-          return arith::MulFOp::create(b, arguments[0], pivot);
+          Value zero = arith::ConstantIndexOp::create(b, 0);
+          Value one = arith::ConstantIndexOp::create(b, 1);
+          Value pivotRow = getRow(b, arguments[0]);
+          Value row = linalg::IndexOp::create(b, rowAxis);
+          Value below = arith::AddIOp::create(b, row, one);
+          Value isAbove = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                                row, pivotRow);
+          row = arith::SelectOp::create(b, isAbove, row, below);
+          Value column = arith::AddIOp::create(
+              b, linalg::IndexOp::create(b, columnAxis), one);
+          Value pivot = get(b, pivotRow, zero);
+          Value factor = arith::DivFOp::create(b, get(b, row, zero), pivot);
+          // If the pivot is zero, so is all of the column.
+          Value none = createConstant(b, type, 0);
+          Value isZero =
+              arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, pivot, none);
+          factor = arith::SelectOp::create(b, isZero, none, factor);
+          return arith::SubFOp::create(
+              b, get(b, row, column),
+              arith::MulFOp::create(b, factor, get(b, pivotRow, column)));
         });
-    scf::YieldOp::create(b, ValueRange{next.value, nextProduct.value});
   }
-  node.setOutput(0, {loop.getResult(1), x.dataType});
+  node.setOutput(0, product);
   return success();
 }
 
