@@ -188,11 +188,6 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
     return failure();
   if (failed(run(kGraphPipeline.passes, *module)))
     return failure();
-  proto::Program program = describeProgram(*module);
-  program.set_target_cpu(target->getTargetCPU().str());
-  for (const std::string &feature : getRequiredFeatures(*target))
-    program.add_cpu_features(feature);
-
   KernelOptions kernels = getKernelOptions(*target);
   kernels.backend = options.backend;
   Precision precision = options.precision;
@@ -201,12 +196,17 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
                      << " has neither AMX nor AVX512-BF16: computing in f32";
     precision = Precision::F32;
   }
-  kernels.useBf16 = precision == Precision::BF16;
   kernels.explain = options.explain;
+  if (failed(run(buildLinalgPipeline(precision == Precision::BF16), *module)))
+    return failure();
+
+  proto::Program program = describeProgram(*module);
+  program.set_target_cpu(target->getTargetCPU().str());
+  for (const std::string &feature : getRequiredFeatures(*target))
+    program.add_cpu_features(feature);
   program.set_backend(stringifyBackend(options.backend).str());
   program.set_precision(stringifyPrecision(precision).str());
-  if (failed(run(kLinalgPipeline.passes, *module)) ||
-      failed(run(buildKernelPipeline(kernels), *module)) ||
+  if (failed(run(buildKernelPipeline(kernels), *module)) ||
       failed(describeLoweredProgram(*module, program)) ||
       failed(run(kLlvmPipeline.passes, *module)))
     return failure();

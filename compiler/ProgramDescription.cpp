@@ -14,7 +14,9 @@ static proto::ElementType toElementType(Type type) {
     return proto::F32;
   if (type.isF64())
     return proto::F64;
-  assert(type.isInteger(64) && "entry points take f32, f64 and i64");
+  if (type.isBF16())
+    return proto::BF16;
+  assert(type.isInteger(64) && "entry points take f32, f64, bf16 and i64");
   return proto::I64;
 }
 
@@ -78,16 +80,33 @@ static void describeNetwork(func::FuncOp forward, proto::Program &program) {
   program.set_classes(
       cast<RankedTensorType>(forward.getResultTypes()[0]).getDimSize(1));
   for (unsigned i = 1, e = forward.getNumArguments(); i < e; ++i) {
+    auto role = forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
+    if (!role)
+      continue; // a derived tensor
     proto::Parameter &parameter = *program.add_parameters();
     parameter.set_name(
         forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr).str());
-    auto role = forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
     parameter.set_role(stringifyRole(role.getValue()).str());
     parameter.set_sign(
         toSign(forward.getArgAttrOfType<SignAttr>(i, DannDialect::kSignAttr)));
     auto type = cast<RankedTensorType>(forward.getArgumentTypes()[i]);
     for (int64_t size : type.getShape())
       parameter.add_shape(size);
+  }
+}
+
+/// The derived tensors, from the function that computes them.
+static void describeDerivedTensors(func::FuncOp prepare,
+                                   proto::Program &program) {
+  for (auto [i, type] : llvm::enumerate(prepare.getResultTypes())) {
+    auto tensor = cast<RankedTensorType>(type);
+    proto::DerivedTensor &derived = *program.add_derived_tensors();
+    derived.set_name(
+        prepare.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr)
+            .str());
+    derived.set_element_type(toElementType(tensor.getElementType()));
+    for (int64_t size : tensor.getShape())
+      derived.add_shape(size);
   }
 }
 
@@ -100,6 +119,8 @@ proto::Program mlir::dann::describeProgram(ModuleOp module) {
     describeEntryPoint(function, *program.add_entry_points());
     if (function.getName() == "forward")
       describeNetwork(function, program);
+    if (function.getName() == "prepare")
+      describeDerivedTensors(function, program);
     if (auto settings = function->getAttrOfType<DictionaryAttr>(
             DannDialect::kSettingsAttr)) {
       proto::Defaults &target = *program.mutable_defaults();

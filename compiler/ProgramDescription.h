@@ -11,9 +11,10 @@ namespace mlir::dann {
 
 namespace proto = ::dann::proto;
 
-/// Describes a module between the graph pipeline and bufferization: its public
-/// functions become entry points, whose arguments are those of the functions,
-/// then the results that replace no argument. Backend and CPU stay empty.
+/// Describes a module between dann-hoist-parameter-work and bufferization: its
+/// public functions become entry points, whose arguments are those of the
+/// functions, then the results that replace no argument. The derived tensors
+/// are the results of @prepare. Backend and CPU stay empty.
 proto::Program describeProgram(ModuleOp module);
 
 /// Adds what is known only behind dann-plan-memory: scratch memory and

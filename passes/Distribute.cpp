@@ -44,9 +44,23 @@ struct Share {
 };
 
 struct Access {
-  Value root;
+  Value root; // null if it may be any buffer
   Share share;
   bool writes;
+
+  /// An access to `buffer` of which `share` are the elements.
+  static Access create(Value buffer, Share share, bool writes) {
+    Value root = getRootBuffer(buffer);
+    // Rows of a view are not those of the whole.
+    if (root != buffer && share.kind != Share::FirstThread)
+      share = {Share::Whole, 0};
+    if (!isDistinctRoot(root))
+      root = nullptr;
+    return {root, share, writes};
+  }
+  bool meetsBufferOf(const Access &other) const {
+    return !root || !other.root || root == other.root;
+  }
 };
 
 /// The loop along which `op` is shared, and how.
@@ -147,10 +161,14 @@ struct Distributor {
     auto [loop, share] = chooseShare(op);
     for (OpOperand &operand : op->getOpOperands())
       if (auto type = dyn_cast<MemRefType>(operand.get().getType()))
-        accesses.push_back({getRootBuffer(operand.get()),
-                            getOperandShare(op.getMatchingIndexingMap(&operand),
-                                            type, loop, share),
-                            op.isDpsInit(&operand)});
+        accesses.push_back(
+            Access::create(operand.get(),
+                           getOperandShare(op.getMatchingIndexingMap(&operand),
+                                           type, loop, share),
+                           op.isDpsInit(&operand)));
+    for (Value buffer : getBuffersReadInBody(op))
+      accesses.push_back(
+          Access::create(buffer, {Share::Whole, 0}, /*writes=*/false));
   }
 
   void distribute(linalg::LinalgOp op) {
@@ -199,7 +217,7 @@ struct Distributor {
       for (Value operand : nested->getOperands())
         if (isa<BaseMemRefType>(operand.getType()))
           accesses.push_back(
-              {getRootBuffer(operand), {Share::FirstThread, 0}, true});
+              Access::create(operand, {Share::FirstThread, 0}, true));
     });
     rewriter.setInsertionPoint(op);
     ImplicitLocOpBuilder b(op->getLoc(), rewriter);
@@ -219,7 +237,7 @@ struct Distributor {
   void synchronize(ImplicitLocOpBuilder &b, ArrayRef<Access> accesses) {
     bool mustWait = llvm::any_of(accesses, [&](const Access &access) {
       return llvm::any_of(sinceBarrier, [&](const Access &earlier) {
-        return earlier.root == access.root &&
+        return earlier.meetsBufferOf(access) &&
                (earlier.writes || access.writes) &&
                !earlier.share.isDisjointFrom(access.share);
       });

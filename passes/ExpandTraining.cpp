@@ -61,6 +61,7 @@ public:
     buildLoss();
     buildLossAndGradients();
     buildEvaluate();
+    forward->setAttr(DannDialect::kInferenceAttr, builder.getUnitAttr());
     return buildTrainStep();
   }
 
@@ -158,6 +159,7 @@ private:
         start("evaluate", slots({input, y}),
               {{scalar, named("loss"), loc()}, {count, named("errors"), loc()}},
               /*isPublic=*/true);
+    function->setAttr(DannDialect::kInferenceAttr, builder.getUnitAttr());
     auto arguments = function.getArguments();
     auto loss = func::CallOp::create(
         builder, TypeRange(scalar), "loss",

@@ -40,12 +40,18 @@ bool haveSameLoops(linalg::GenericOp a, linalg::GenericOp b) {
 /// Whether `first` and `second` meet only the same entries of memory in an
 /// iteration, where one of them writes it.
 bool meetEntryByEntry(linalg::GenericOp first, linalg::GenericOp second) {
+  // What a body looks up may be any entry.
+  for (auto [reader, writer] : {std::pair(first, second), {second, first}})
+    for (Value buffer : getBuffersReadInBody(reader))
+      for (Value written : writer.getDpsInits())
+        if (mayShareMemory(buffer, written))
+          return false;
   for (OpOperand &a : first->getOpOperands())
     for (OpOperand &b : second->getOpOperands()) {
       if (!isa<MemRefType>(a.get().getType()) ||
           !isa<MemRefType>(b.get().getType()) ||
           (!first.isDpsInit(&a) && !second.isDpsInit(&b)) ||
-          getRootBuffer(a.get()) != getRootBuffer(b.get()))
+          !mayShareMemory(a.get(), b.get()))
         continue;
       if (a.get() != b.get() ||
           !first.getMatchingIndexingMap(&a).isIdentity() ||
@@ -82,9 +88,16 @@ bool canOvertake(linalg::GenericOp later, Operation *earlier) {
       if (isa<MemRefType>(a.get().getType()) &&
           isa<MemRefType>(b.get().getType()) &&
           (op.isDpsInit(&a) || later.isDpsInit(&b)) &&
-          getRootBuffer(a.get()) == getRootBuffer(b.get()))
+          mayShareMemory(a.get(), b.get()))
         return false;
-  return true;
+  auto looksUp = [](linalg::LinalgOp reader, linalg::LinalgOp writer) {
+    return llvm::any_of(getBuffersReadInBody(reader), [&](Value buffer) {
+      return llvm::any_of(writer.getDpsInits(), [&](Value written) {
+        return mayShareMemory(buffer, written);
+      });
+    });
+  };
+  return !looksUp(later, op) && !looksUp(op, later);
 }
 
 /// Makes one operation of both, in the place of the first one.

@@ -6,6 +6,7 @@
 #include "Utils/LinalgBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -34,6 +35,22 @@ Value negate(ImplicitLocOpBuilder &b, ValueRange args) {
   return arith::NegFOp::create(b, args[0]);
 }
 
+Value getStrength(LinalgBuilder &b, Value alpha) {
+  return b.elementwise({{alpha, {0}}}, alpha,
+                       [](ImplicitLocOpBuilder &b, ValueRange args) {
+                         return math::ExpOp::create(b, args[0]);
+                       });
+}
+
+Value addEpsilon(LinalgBuilder &b, Value sum, const APFloat &epsilon) {
+  Value constant = b.constant(getElementTypeOrSelf(sum.getType()),
+                              epsilon.convertToDouble());
+  return b.elementwise({{sum, kMatrix}}, sum,
+                       [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                         return arith::AddFOp::create(b, args[0], constant);
+                       });
+}
+
 /// What the layer and its gradient both need. Built by the same code in the
 /// same order for both, so that CSE makes it one. Shapes: ze, inhibition,
 /// divisor [B, ne]; zi, zd [B, ni]; strength [ni].
@@ -55,18 +72,48 @@ Intermediates buildIntermediates(LinalgBuilder &b, OpTy op) {
   v.inhibition = b.product(v.zi, false, op.getWei(), true);
   if (!op.getAlpha())
     return v;
-  v.strength = b.elementwise({{op.getAlpha(), {0}}}, op.getAlpha(),
-                             [](ImplicitLocOpBuilder &b, ValueRange args) {
-                               return math::ExpOp::create(b, args[0]);
-                             });
+  v.strength = getStrength(b, op.getAlpha());
   v.zd = b.elementwise({{v.zi, kMatrix}, {v.strength, kRow}}, v.zi, multiply);
-  Value sum = b.product(v.zd, false, op.getWei(), true);
-  Value epsilon = b.constant(getElementTypeOrSelf(sum.getType()),
-                             op.getEpsilon().convertToDouble());
-  v.divisor = b.elementwise({{sum, kMatrix}}, sum,
-                            [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                              return arith::AddFOp::create(b, args[0], epsilon);
-                            });
+  v.divisor =
+      addEpsilon(b, b.product(v.zd, false, op.getWei(), true), op.getEpsilon());
+  return v;
+}
+
+/// Whether a layer's inhibition is folded into its weights: where no gradient
+/// needs the intermediate values, and the folded weights are those of the whole
+/// function, computed from its arguments.
+bool isFolded(EiDenseOp op) {
+  auto function = op->getParentOfType<func::FuncOp>();
+  return function && function->hasAttr(DannDialect::kInferenceAttr) &&
+         llvm::all_of(ValueRange{op.getWex(), op.getWix(), op.getWei()},
+                      llvm::IsaPred<BlockArgument>) &&
+         (!op.getAlpha() || isa<BlockArgument>(op.getAlpha()));
+}
+
+/// The numerator and the divisor of a folded layer, [B, ne].
+struct Folded {
+  Value numerator;
+  Value divisor; // null without alpha
+};
+
+Folded buildFolded(LinalgBuilder &b, EiDenseOp op) {
+  Folded v;
+  // wex - wei . wix, in the place of the product.
+  Value weights =
+      b.generic(2, {{op.getWex(), kMatrix}},
+                {b.product(op.getWei(), false, op.getWix(), false), kMatrix},
+                [](ImplicitLocOpBuilder &b, ValueRange args) {
+                  return arith::SubFOp::create(b, args[0], args[1]);
+                });
+  v.numerator = b.product(op.getX(), false, weights, true);
+  if (!op.getAlpha())
+    return v;
+  Value zi = b.product(op.getX(), false, op.getWix(), true);
+  Value weighted = b.elementwise(
+      {{op.getWei(), kMatrix}, {getStrength(b, op.getAlpha()), kRow}},
+      op.getWei(), multiply);
+  v.divisor =
+      addEpsilon(b, b.product(zi, false, weighted, true), op.getEpsilon());
   return v;
 }
 
@@ -76,22 +123,37 @@ struct LowerEiDense : OpRewritePattern<EiDenseOp> {
   LogicalResult matchAndRewrite(EiDenseOp op,
                                 PatternRewriter &rewriter) const override {
     LinalgBuilder b(rewriter, op.getLoc());
-    Intermediates v = buildIntermediates(b, op);
-    SmallVector<LinalgBuilder::Indexed> inputs = {{v.ze, kMatrix},
-                                                  {v.inhibition, kMatrix}};
-    if (v.divisor)
-      inputs.push_back({v.divisor, kMatrix});
+    SmallVector<LinalgBuilder::Indexed> inputs;
+    Value inhibition, divisor;
+    if (isFolded(op)) {
+      Folded v = buildFolded(b, op);
+      inputs.push_back({v.numerator, kMatrix});
+      divisor = v.divisor;
+    } else {
+      Intermediates v = buildIntermediates(b, op);
+      inhibition = v.inhibition;
+      inputs.push_back({v.ze, kMatrix});
+      inputs.push_back({inhibition, kMatrix});
+      divisor = v.divisor;
+    }
+    if (divisor)
+      inputs.push_back({divisor, kMatrix});
     if (op.getGain())
       inputs.push_back({op.getGain(), kRow});
     if (op.getBias())
       inputs.push_back({op.getBias(), kRow});
+    if (inputs.size() == 1) { // a folded subtractive layer and nothing else
+      rewriter.replaceOp(op, inputs[0].tensor);
+      return success();
+    }
     rewriter.replaceOp(
-        op, b.elementwise(inputs, v.ze,
+        op, b.elementwise(inputs, inputs[0].tensor,
                           [&](ImplicitLocOpBuilder &b, ValueRange args) {
                             auto arg = args.begin();
-                            Value ze = *arg++;
-                            Value z = arith::SubFOp::create(b, ze, *arg++);
-                            if (v.divisor)
+                            Value z = *arg++;
+                            if (inhibition)
+                              z = arith::SubFOp::create(b, z, *arg++);
+                            if (divisor)
                               z = arith::DivFOp::create(b, z, *arg++);
                             if (op.getGain())
                               z = arith::MulFOp::create(b, z, *arg++);

@@ -18,6 +18,8 @@ def ExpandTraining : Pass<"dann-expand-training", "::mlir::ModuleOp"> {
     and the private `@loss` that they share. Which gradients are corrected, and
     by how much, follows from the E/I layer that uses the parameter. A parameter
     used by two layers in ways that ask for different corrections is an error.
+
+    `@evaluate` and the function that is trained become `dann.inference`.
   }];
   let dependentDialects = ["::mlir::dann::DannDialect",
                            "::mlir::func::FuncDialect"];
@@ -64,6 +66,14 @@ def LowerLayers : Pass<"dann-lower-layers", "::mlir::ModuleOp"> {
     elementwise `linalg.generic`. What a layer and its gradient both need is
     built the same way in both, for CSE to make it one. Gradients of weights are
     sums of products, which `dann-fuse-updates` looks for.
+
+    In a function with `dann.inference`, a layer whose weights are arguments is
+    folded: with W = wex - wei . wix, subtractive inhibition is a part of the
+    excitatory product, z = (x . W^T) / ((x . wix^T) . (wei e^alpha)^T + epsilon).
+    W and wei e^alpha depend on parameters alone, so
+    `dann-hoist-parameter-work` can move them out. The divisive part keeps its
+    low rank. Where there is a gradient this would not pay: it needs the
+    intermediate values ze and zi.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
@@ -156,12 +166,32 @@ def FinalizeResults : Pass<"dann-finalize-results", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
+def HoistParameterWork : Pass<"dann-hoist-parameter-work", "::mlir::ModuleOp"> {
+  let summary = "compute what depends on parameters alone before inference";
+  let description = [{
+    Moves computations of the functions with `dann.inference` that depend on
+    parameters (arguments with `dann.role`) and constants alone to one public
+    function `@prepare`. Its results are the derived tensors, which those
+    functions take as further arguments, after all others. Equal ones are shared.
+    A derived tensor is named after the parameters that it depends on, e.g.
+    `"derived/0.wex,0.wix,0.wei"`, at both ends.
+
+    Only results of linalg operations, which cost time, become derived tensors;
+    constants, destinations and what merely rearranges stay. Parameters stay
+    arguments of the functions, also those that they read no more: the results
+    still depend on them. Without such work there is no `@prepare`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
 def UseBf16 : Pass<"dann-use-bf16", "::mlir::ModuleOp"> {
   let summary = "multiply in bf16";
   let description = [{
     The factors of f32 products are rounded to bf16; sums, results and all other
     arithmetic stay f32, and so do the parameters, of which a rounded copy is
-    made at each use.
+    made where they are used. Products that no sample takes part in, which are
+    those of operands of static shape, stay f32: they make weights of weights,
+    which would be rounded twice.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",

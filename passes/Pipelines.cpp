@@ -24,7 +24,8 @@ const Pipeline mlir::dann::kGraphPipeline = {
        dann-check-dale)"};
 
 const Pipeline mlir::dann::kLinalgPipeline = {
-    "dann-linalg-pipeline", "lower a graph to linalg on tensors, batch last",
+    "dann-linalg-pipeline",
+    "lower a graph to linalg on tensors, batch last, and prepare inference",
     R"(dann-lower-layers,
        canonicalize,
        cse,
@@ -40,7 +41,8 @@ const Pipeline mlir::dann::kLinalgPipeline = {
        func.func(linalg-fuse-elementwise-ops,
                  canonicalize,
                  cse,
-                 dann-schedule-updates))"};
+                 dann-schedule-updates),
+       dann-hoist-parameter-work)"};
 
 const Pipeline mlir::dann::kBufferPipeline = {
     "dann-buffer-pipeline",
@@ -83,6 +85,15 @@ StringRef mlir::dann::stringifyBackend(Backend backend) {
   llvm_unreachable("unknown backend");
 }
 
+std::string mlir::dann::buildLinalgPipeline(bool useBf16) {
+  std::string pipeline = kLinalgPipeline.passes;
+  // Rounded weights depend on parameters alone, too.
+  if (useBf16)
+    pipeline.insert(pipeline.find("dann-hoist-parameter-work"),
+                    "dann-use-bf16,");
+  return pipeline;
+}
+
 std::string mlir::dann::buildKernelPipeline(const KernelOptions &options) {
   std::string pipeline = kKernelPipeline.passes;
   auto give = [&](StringRef pass, const llvm::Twine &passOptions) {
@@ -91,8 +102,6 @@ std::string mlir::dann::buildKernelPipeline(const KernelOptions &options) {
   };
   give("dann-select-kernels", "backend=" + stringifyBackend(options.backend) +
                                   (options.explain ? " explain" : ""));
-  if (options.useBf16)
-    pipeline = "dann-use-bf16," + pipeline;
   give("dann-generate-products",
        "vector-bytes=" + llvm::Twine(options.vectorBytes) +
            " rows=" + llvm::Twine(options.rows));

@@ -18,7 +18,8 @@ struct Pipeline {
 
 /// From a model to explicit, checked training entry points.
 extern const Pipeline kGraphPipeline;
-/// From there to linalg on tensors, in the form that kernels want, ...
+/// From there to linalg on tensors, in the form that kernels want, with what
+/// depends on parameters alone in a function of its own, ...
 extern const Pipeline kLinalgPipeline;
 /// ... to linalg on buffers, of which each thread has its share, ...
 extern const Pipeline kBufferPipeline;
@@ -31,10 +32,12 @@ extern const Pipeline kLlvmPipeline;
 enum class Backend { Auto, OneDnn, Generated };
 StringRef stringifyBackend(Backend backend);
 
+/// kLinalgPipeline, with the factors of products rounded to bf16 if asked to.
+std::string buildLinalgPipeline(bool useBf16);
+
 /// What kKernelPipeline depends on beside the program.
 struct KernelOptions {
   Backend backend = Backend::Auto;
-  bool useBf16 = false;     // factors of products in bf16
   bool explain = false;     // remarks say what was chosen, and why
   int64_t vectorBytes = 64; // of a vector register
   int64_t rows = 12;        // of a register tile of 2 vectors each

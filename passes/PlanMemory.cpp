@@ -74,10 +74,6 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
         ++phase;
     }
     WalkResult result = function.walk([&](memref::AllocOp alloc) {
-      if (alloc->getBlock() != &body) {
-        alloc.emitOpError("inside of a loop cannot be planned");
-        return WalkResult::interrupt();
-      }
       MemRefType type = alloc.getType();
       if (type.getNumDynamicDims() > 1 || !type.getLayout().isIdentity()) {
         alloc.emitOpError("of this type cannot be planned: only the batch may "
@@ -92,8 +88,13 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
       SmallVector<Value> values = {alloc.getResult()};
       while (!values.empty())
         for (Operation *user : values.pop_back_val().getUsers()) {
-          if (isa<ViewLikeOpInterface>(user))
+          // An operation with regions may give what its regions yield, or what
+          // it starts from.
+          if (isa<ViewLikeOpInterface>(user) || user->getNumRegions() > 0)
             llvm::append_range(values, user->getResults());
+          else if (user->hasTrait<OpTrait::IsTerminator>() &&
+                   user->getParentOp() != function)
+            llvm::append_range(values, user->getParentOp()->getResults());
           auto [at, inPhase] =
               positions.lookup(body.findAncestorOpInBlock(*user));
           buffer.begin = std::min(buffer.begin, at);

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
@@ -13,6 +14,31 @@ Value mlir::dann::getRootBuffer(Value buffer) {
   while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
     buffer = view.getViewSource();
   return buffer;
+}
+
+bool mlir::dann::isDistinctRoot(Value buffer) {
+  if (auto argument = dyn_cast<BlockArgument>(buffer))
+    return isa<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  // Globals are constants, which nothing writes.
+  return isa<memref::AllocOp, memref::GetGlobalOp>(buffer.getDefiningOp());
+}
+
+bool mlir::dann::mayShareMemory(Value a, Value b) {
+  a = getRootBuffer(a);
+  b = getRootBuffer(b);
+  return a == b || !isDistinctRoot(a) || !isDistinctRoot(b);
+}
+
+SmallVector<Value> mlir::dann::getBuffersReadInBody(linalg::LinalgOp op) {
+  SmallVector<Value> buffers;
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (isa<BaseMemRefType>(operand.getType()) &&
+            !region.isAncestor(operand.getParentRegion()))
+          buffers.push_back(operand);
+    });
+  return buffers;
 }
 
 bool mlir::dann::isUsedOnlyBy(Value buffer, ArrayRef<Operation *> operations) {

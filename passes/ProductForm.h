@@ -17,8 +17,18 @@ struct ProductForm {
 /// The form of `op` on buffers with contiguous rows; none if it has another.
 std::optional<ProductForm> getProductForm(linalg::ContractOp op);
 
-/// The buffer that `buffer` is a view of.
+/// The buffer that `buffer` is a view of: an allocation or an argument, or what
+/// an operation with regions gives, which may be any buffer.
 Value getRootBuffer(Value buffer);
+
+/// Whether `buffer`, a root, is known to share memory with no other root.
+bool isDistinctRoot(Value buffer);
+
+/// Whether two buffers may have an entry in common.
+bool mayShareMemory(Value a, Value b);
+
+/// The buffers that the body of a linalg operation reads besides its operands.
+SmallVector<Value> getBuffersReadInBody(linalg::LinalgOp op);
 
 /// Whether nothing but `operations` meets the memory of `buffer`, which the
 /// function allocates itself.

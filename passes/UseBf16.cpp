@@ -36,8 +36,12 @@ struct UseBf16Pass : dann::impl::UseBf16Base<UseBf16Pass> {
     SmallVector<linalg::ContractOp> products;
     getOperation().walk([&](linalg::ContractOp op) {
       if (op.hasPureTensorSemantics() &&
-          llvm::all_of(op->getOperandTypes(), [](Type type) {
-            return getElementTypeOrSelf(type).isF32();
+          llvm::all_of(
+              op->getOperandTypes(),
+              [](Type type) { return getElementTypeOrSelf(type).isF32(); }) &&
+          // Products of weights alone make weights, in full precision.
+          !llvm::all_of(op->getOperandTypes(), [](Type type) {
+            return cast<ShapedType>(type).hasStaticShape();
           }))
         products.push_back(op);
     });

@@ -11,11 +11,11 @@ set -euo pipefail
 build=(
   g++ cmake ninja-build ccache
   lld-22 libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools
-  libdnnl-dev libprotobuf-dev protobuf-compiler zlib1g-dev
+  libdnnl-dev libprotobuf-dev protobuf-compiler libonnx-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev librandom123-dev
   dataset-fashion-mnist
 )
-test=(libgtest-dev libgmock-dev python3 python3-numpy clang-format-14)
+test=(libgtest-dev libgmock-dev libonnx-testdata python3 python3-numpy clang-format-14)
 benchmark=(
   python3 python3-numpy python3-torch python3-onnx python3-matplotlib
   libopenblas0-openmp

@@ -3,7 +3,6 @@
 #include "Dann/Dann.h"
 
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -60,6 +59,10 @@ LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
   if (attribute.getName() == kScratchAttr)
     return mustBe(isa<DenseI64ArrayAttr>(attribute.getValue()),
                   "an array of i64");
+  if (attribute.getName() == kInferenceAttr)
+    return mustBe(isa<UnitAttr>(attribute.getValue()) &&
+                      isa<FunctionOpInterface>(op),
+                  "a unit attribute of a function");
   if (attribute.getName() != kSettingsAttr)
     return op->emitError() << "'" << attribute.getName().getValue()
                            << "' is not an attribute of operations";
@@ -93,12 +96,11 @@ LogicalResult DannDialect::verifySignatureAttribute(Operation *op, Type type,
   if (name == kRoleAttr && !isResult)
     return mustBe(isa<RoleAttr>(value), "a role");
   if (name == kUnsignedAttr)
-    return mustBe(isa<UnitAttr>(value) &&
-                      (!type || getElementTypeOrSelf(type).isIntOrIndex()),
-                  "a unit, on integers");
+    return mustBe(isa<UnitAttr>(value), "a unit");
   if (name == kInitialAttr && !isResult) {
     auto elements = dyn_cast<ElementsAttr>(value);
-    return mustBe(elements && (!type || elements.getType() == type),
+    return mustBe(elements && (!isa_and_nonnull<TensorType>(type) ||
+                               elements.getType() == type),
                   "elements of the type of the argument");
   }
   if (name == kRangeAttr && !isResult) {

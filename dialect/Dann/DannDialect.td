@@ -32,6 +32,7 @@ def Dann_Dialect : Dialect {
     | `dann.updates`   | result            | the index of the argument that it replaces |
     | `dann.initial`   | argument          | the initial value of a parameter, an elements attribute |
     | `dann.unsigned`  | argument, result  | its integers have no sign |
+    | `dann.inference` | function          | unit: marks an entry point that trains nothing; what depends on parameters alone is prepared before its calls |
     | `dann.settings`  | function          | what remains of `dann.training`: `batch_size`, `epochs`, `learning_rate`, `loss`, `optimizer` |
   }];
   let useDefaultAttributePrinterParser = 1;
@@ -46,6 +47,7 @@ def Dann_Dialect : Dialect {
     static constexpr llvm::StringLiteral kUpdatesAttr = "dann.updates";
     static constexpr llvm::StringLiteral kInitialAttr = "dann.initial";
     static constexpr llvm::StringLiteral kUnsignedAttr = "dann.unsigned";
+    static constexpr llvm::StringLiteral kInferenceAttr = "dann.inference";
     static constexpr llvm::StringLiteral kSettingsAttr = "dann.settings";
     // Which kernel computes a product, the operations of a lowered entry point,
     // and its scratch memory.

@@ -85,10 +85,12 @@ private:
   Recording recording_;
 };
 
-/// Profiles calls of an entry point that have been made before.
+/// Profiles calls of an entry point.
 template <typename F>
 Profile::Summary profile(const BenchOptions &options, Session &session,
                          const EntryPoint &entry_point, F f) {
+  // Whatever has to be prepared is none of the operations to record.
+  f();
   RecordingScope scope(session);
   Profile profile(entry_point, options.batch_size);
   repeat(

@@ -29,11 +29,24 @@ std::int64_t element_count(const Parameter &parameter,
   return *element_count_of(parameter.shape, program.element_type);
 }
 
-bool is_parameter(const Argument &argument, const Description &program) {
-  return std::any_of(program.parameters.begin(), program.parameters.end(),
-                     [&](const Parameter &parameter) {
-                       return parameter.name == argument.name;
-                     });
+std::int64_t byte_count(const DerivedTensor &tensor) {
+  return *element_count_of(tensor.shape, tensor.element_type) *
+         std::int64_t(size_of(tensor.element_type));
+}
+
+std::int64_t derived_byte_count(const Description &program) {
+  std::int64_t total = 0;
+  for (const DerivedTensor &tensor : program.derived_tensors)
+    total += byte_count(tensor);
+  return total;
+}
+
+/// Whether an argument is one of `tensors`, parameters or derived ones.
+template <typename T>
+bool is_one_of(const std::vector<T> &tensors, const Argument &argument) {
+  return std::any_of(tensors.begin(), tensors.end(), [&](const T &tensor) {
+    return tensor.name == argument.name;
+  });
 }
 
 std::string shape_text(const Shape &shape) {
@@ -43,16 +56,21 @@ std::string shape_text(const Shape &shape) {
   return text;
 }
 
-/// "x f32[batch, 784], parameters": arguments with one of two kinds of access.
+/// "x f32[batch, 784], parameters, derived tensors": arguments with one of two
+/// kinds of access.
 std::string arguments_text(const EntryPoint &entry_point,
                            const Description &program, Access access) {
   std::string text;
-  std::size_t parameters = 0;
+  bool parameters = false, derived = false;
   for (const Argument &argument : entry_point.arguments) {
     if (argument.access != access && argument.access != Access::Update)
       continue;
-    if (is_parameter(argument, program)) {
-      ++parameters;
+    if (is_one_of(program.parameters, argument)) {
+      parameters = true;
+      continue;
+    }
+    if (is_one_of(program.derived_tensors, argument)) {
+      derived = true;
       continue;
     }
     text += (text.empty() ? "" : ", ") + argument.name + " " +
@@ -60,8 +78,10 @@ std::string arguments_text(const EntryPoint &entry_point,
     if (!argument.shape.empty())
       text += shape_text(argument.shape);
   }
-  if (parameters != 0)
+  if (parameters)
     text += (text.empty() ? "" : ", ") + std::string("parameters");
+  if (derived)
+    text += (text.empty() ? "" : ", ") + std::string("derived tensors");
   return text;
 }
 
@@ -114,6 +134,21 @@ void print_text(const Description &program) {
               program.parameters.size(), static_cast<long long>(total),
               static_cast<long long>(total) *
                   static_cast<long long>(size_of(program.element_type)));
+
+  if (program.derived_tensors.empty())
+    return;
+  width = 4;
+  for (const DerivedTensor &tensor : program.derived_tensors)
+    width = std::max(width, tensor.name.size());
+  std::printf("\nderived tensors\n  %-*s  %-6s  %-14s  %12s\n", int(width),
+              "name", "type", "shape", "bytes");
+  for (const DerivedTensor &tensor : program.derived_tensors)
+    std::printf("  %-*s  %-6s  %-14s  %12lld\n", int(width),
+                tensor.name.c_str(), name_of(tensor.element_type),
+                to_string(tensor.shape).c_str(),
+                static_cast<long long>(byte_count(tensor)));
+  std::printf("  %zu tensors, %lld bytes\n", program.derived_tensors.size(),
+              static_cast<long long>(derived_byte_count(program)));
 }
 
 Json to_json(const Description &program) {
@@ -145,6 +180,12 @@ Json to_json(const Description &program) {
          {"sign", name_of(parameter.sign)},
          {"bytes", count * std::int64_t(size_of(program.element_type))}});
   }
+  Json derived_tensors = Json::array();
+  for (const DerivedTensor &tensor : program.derived_tensors)
+    derived_tensors.push_back({{"name", tensor.name},
+                               {"element_type", name_of(tensor.element_type)},
+                               {"shape", tensor.shape},
+                               {"bytes", byte_count(tensor)}});
   return {
       {"name", program.name},
       {"loss", program.loss},
@@ -166,7 +207,9 @@ Json to_json(const Description &program) {
       {"entry_points", entry_points},
       {"parameters", parameters},
       {"parameter_elements", total},
-      {"parameter_bytes", total * std::int64_t(size_of(program.element_type))}};
+      {"parameter_bytes", total * std::int64_t(size_of(program.element_type))},
+      {"derived_tensors", derived_tensors},
+      {"derived_bytes", derived_byte_count(program)}};
 }
 
 } // namespace

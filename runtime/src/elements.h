@@ -20,6 +20,8 @@ template <typename F> decltype(auto) visit(ElementType type, F &&f) {
     return f(float());
   case ElementType::F64:
     return f(double());
+  case ElementType::BF16:
+    return f(BFloat16());
   case ElementType::I8:
     return f(std::int8_t());
   case ElementType::I16:

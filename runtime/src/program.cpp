@@ -60,16 +60,22 @@ public:
     check(!program.name().empty(), "the program has no name");
     result_.name = program.name();
     result_.element_type = element_type(program.element_type(), "the program");
-    check(result_.element_type != ElementType::I64,
-          "the program computes with whole numbers");
+    check(result_.element_type == ElementType::F32 ||
+              result_.element_type == ElementType::F64,
+          "the program computes in ", name_of(result_.element_type));
     read_input(program.input());
     result_.classes = program.classes();
     check(result_.classes > 0, "there are no classes");
     for (const proto::Parameter &parameter : program.parameters())
       read_parameter(parameter);
     check(!result_.parameters.empty(), "there are no parameters");
+    for (const proto::DerivedTensor &tensor : program.derived_tensors())
+      read_derived_tensor(tensor);
     for (const proto::EntryPoint &entry_point : program.entry_points())
       read_entry_point(entry_point);
+    check(result_.derived_tensors.empty() ||
+              entry_point_names_.count("prepare") != 0,
+          "there are derived tensors but no entry point prepare");
     read_defaults(program.defaults());
     result_.loss = program.loss();
     result_.optimizer = program.optimizer();
@@ -103,6 +109,8 @@ private:
       return ElementType::F64;
     case proto::I64:
       return ElementType::I64;
+    case proto::BF16:
+      return ElementType::BF16;
     default:
       fail_description(owner, " has an unknown element type");
     }
@@ -148,6 +156,17 @@ private:
          sign});
   }
 
+  void read_derived_tensor(const proto::DerivedTensor &tensor) {
+    std::string owner = "the derived tensor " + tensor.name();
+    check(!tensor.name().empty(), "a derived tensor has no name");
+    check(parameter_names_.count(tensor.name()) == 0 &&
+              derived_names_.insert(tensor.name()).second,
+          owner, " occurs twice");
+    result_.derived_tensors.push_back(
+        {tensor.name(), element_type(tensor.element_type(), owner),
+         shape(tensor.shape(), false, owner)});
+  }
+
   static Access access(proto::Argument::Access access,
                        const std::string &owner) {
     switch (access) {
@@ -178,8 +197,14 @@ private:
                                 shape(argument.shape(), true, owner),
                                 access(argument.access(), owner)});
       check_argument(read.arguments.back(), owner);
+      check(read.name == "prepare" ||
+                read.arguments.back().access == Access::Read ||
+                derived_names_.count(argument.name()) == 0,
+            owner, " is written, which prepare alone does");
     }
     check_signature(read);
+    if (read.name == "prepare")
+      check_prepare(read);
     read_scratch(entry_point.scratch(), read);
     for (const proto::Operation &operation : entry_point.operations())
       read_operation(operation, read);
@@ -242,6 +267,17 @@ private:
       check(argument.access != Access::Update, owner,
             " is updated but is no parameter");
 
+    auto derived = std::find_if(result_.derived_tensors.begin(),
+                                result_.derived_tensors.end(),
+                                [&](const DerivedTensor &known) {
+                                  return known.name == argument.name;
+                                });
+    if (derived != result_.derived_tensors.end())
+      expect(derived->element_type, derived->shape);
+    else
+      check(argument.element_type != ElementType::BF16, owner,
+            " is bf16 but no derived tensor");
+
     const std::string &name = argument.name;
     if (name == "x") {
       Shape shape = result_.input_shape;
@@ -292,6 +328,24 @@ private:
     }
   }
 
+  /// The session calls `prepare` on parameters alone, and relies on it for all
+  /// derived tensors.
+  void check_prepare(const EntryPoint &prepare) const {
+    std::size_t written = 0;
+    for (const Argument &argument : prepare.arguments) {
+      bool is_derived = derived_names_.count(argument.name) != 0;
+      bool is_parameter = parameter_names_.count(argument.name) != 0;
+      check((is_derived && argument.access == Access::Write) ||
+                (is_parameter && argument.access == Access::Read),
+            "the argument ", argument.name,
+            " of prepare is neither a parameter to read nor a derived tensor "
+            "to write");
+      written += is_derived;
+    }
+    check(written == derived_names_.size(),
+          "prepare does not write all derived tensors");
+  }
+
   void read_defaults(const proto::Defaults &defaults) {
     check(defaults.batch_size() > 0 && defaults.epochs() > 0 &&
               std::isfinite(defaults.learning_rate()) &&
@@ -303,7 +357,7 @@ private:
   }
 
   Description result_;
-  std::set<std::string> parameter_names_, entry_point_names_;
+  std::set<std::string> parameter_names_, derived_names_, entry_point_names_;
 };
 
 } // namespace

@@ -22,11 +22,12 @@ struct TypeName {
 };
 
 constexpr TypeName kTypeNames[] = {
-    {"F32", ElementType::F32}, {"F64", ElementType::F64},
-    {"I8", ElementType::I8},   {"I16", ElementType::I16},
-    {"I32", ElementType::I32}, {"I64", ElementType::I64},
-    {"U8", ElementType::U8},   {"U16", ElementType::U16},
-    {"U32", ElementType::U32}, {"BOOL", ElementType::Bool},
+    {"F32", ElementType::F32},   {"F64", ElementType::F64},
+    {"I8", ElementType::I8},     {"I16", ElementType::I16},
+    {"I32", ElementType::I32},   {"I64", ElementType::I64},
+    {"U8", ElementType::U8},     {"U16", ElementType::U16},
+    {"U32", ElementType::U32},   {"BOOL", ElementType::Bool},
+    {"BF16", ElementType::BF16},
 };
 
 // The format's own limit.

@@ -5,6 +5,7 @@
 #include "execution.h"
 #include "fail.h"
 #include "model_abi.h"
+#include "parameter_store.h"
 #include "processors.h"
 #include "session_access.h"
 
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 
 namespace dann {
@@ -105,6 +107,7 @@ private:
 struct Slot {
   const Argument *argument;
   std::size_t parameter; // its index, or kNone
+  std::size_t derived;   // that of the derived tensor, or kNone
   Shape shape;
   Descriptor descriptor;
   Tensor buffer; // a result, or an input that had to be converted
@@ -139,21 +142,43 @@ struct Session::Impl {
   std::shared_ptr<const Program> program;
   const Description &description;
   Execution execution;
-  std::vector<Tensor> parameters;
-  std::vector<bool> has_value; // of each parameter
+  ParameterStore parameters;
+  // What the entry point `prepare` computed from parameters of that version;
+  // nothing if from others than those of the session.
+  std::vector<Tensor> derived;
+  std::optional<std::uint64_t> derived_version;
+  std::size_t prepare = kNone;     // the index of the entry point
+  std::vector<bool> reads_derived; // of each entry point
   std::map<std::pair<std::size_t, std::int64_t>, Call> calls;
 
   Impl(std::shared_ptr<const Program> given, SessionOptions options)
       : program(std::move(given)), description(program->description()),
         execution(options.threads ? options.threads : core_count()),
-        has_value(description.parameters.size()) {
-    for (const Parameter &parameter : description.parameters)
-      parameters.emplace_back(description.element_type, parameter.shape);
+        parameters(description) {
+    for (const DerivedTensor &tensor : description.derived_tensors)
+      derived.emplace_back(tensor.element_type, tensor.shape);
+    for (const EntryPoint &entry_point : description.entry_points) {
+      if (!derived.empty() && entry_point.name == "prepare")
+        prepare = reads_derived.size();
+      reads_derived.push_back(std::any_of(
+          entry_point.arguments.begin(), entry_point.arguments.end(),
+          [&](const Argument &argument) {
+            return argument.access == Access::Read &&
+                   find_derived(argument.name) != kNone;
+          }));
+    }
   }
 
   std::size_t find_parameter(std::string_view name) const {
     for (std::size_t i = 0; i < description.parameters.size(); ++i)
       if (description.parameters[i].name == name)
+        return i;
+    return kNone;
+  }
+
+  std::size_t find_derived(std::string_view name) const {
+    for (std::size_t i = 0; i < description.derived_tensors.size(); ++i)
+      if (description.derived_tensors[i].name == name)
         return i;
     return kNone;
   }
@@ -196,9 +221,9 @@ struct Session::Impl {
 
   void store_parameter(std::size_t index, const Tensor &checked) {
     // memmove: the value may be a view of the parameter itself.
-    std::memmove(parameters[index].mutable_bytes(), checked.bytes(),
+    std::memmove(parameters.begin_write(index), checked.bytes(),
                  checked.byte_size());
-    has_value[index] = true;
+    parameters.end_write(index);
   }
 
   /// The batch size that the inputs agree on.
@@ -251,9 +276,13 @@ struct Session::Impl {
       Shape shape = argument.shape;
       if (!shape.empty() && shape[0] == kBatch)
         shape[0] = batch;
-      Slot slot{&argument, find_parameter(argument.name), shape,
-                Descriptor(shape), Tensor()};
-      if (slot.parameter == kNone &&
+      Slot slot{&argument,
+                find_parameter(argument.name),
+                find_derived(argument.name),
+                shape,
+                Descriptor(shape),
+                Tensor()};
+      if (slot.parameter == kNone && slot.derived == kNone &&
           (argument.access == Access::Write || is_scalar(shape)))
         slot.buffer = Tensor(argument.element_type, shape);
       prepared.slots.push_back(std::move(slot));
@@ -306,10 +335,27 @@ struct Session::Impl {
   }
 
   void require_value(std::size_t parameter) const {
-    if (!has_value[parameter])
+    if (!parameters.has_value(parameter))
       fail(ErrorCode::InvalidArgument, "the parameter ",
            description.parameters[parameter].name,
            " has no value yet: initialize the session or load parameters");
+  }
+
+  /// Makes the derived tensors those of the parameters that a call with
+  /// `inputs` is to see: the session's, in the place of which may stand given
+  /// ones. Does nothing if they are that already.
+  void update_derived(Inputs inputs) {
+    std::vector<Input> given;
+    for (const Input &input : inputs)
+      for (const Argument &argument :
+           description.entry_points[prepare].arguments)
+        if (argument.name == input.name)
+          given.push_back(input);
+    if (given.empty() && derived_version == parameters.version())
+      return;
+    execute(prepare, given);
+    if (given.empty())
+      derived_version = parameters.version();
   }
 
   /// Points every descriptor to its elements and calls the code. The results
@@ -327,9 +373,14 @@ struct Session::Impl {
     for (const Argument &argument : described.arguments)
       if (argument.access == Access::Read && !find_input(argument.name) &&
           argument.name != "learning_rate" &&
-          find_parameter(argument.name) == kNone)
+          find_parameter(argument.name) == kNone &&
+          find_derived(argument.name) == kNone)
         fail(ErrorCode::InvalidArgument, "the entry point ", described.name,
              " needs the input ", argument.name);
+
+    // First: it is a call of its own, with the scratch memory of all calls.
+    if (reads_derived[entry_point])
+      update_derived(inputs);
 
     Call &call = prepared_call(entry_point, batch);
     // Values for parameters that the code updates, stored only when all inputs
@@ -339,7 +390,9 @@ struct Session::Impl {
       const Argument &argument = *slot.argument;
       const Input *input = find_input(argument.name);
       if (slot.parameter != kNone) {
-        slot.descriptor.point_to(parameters[slot.parameter].bytes());
+        slot.descriptor.point_to(argument.access == Access::Read
+                                     ? parameters[slot.parameter].bytes()
+                                     : parameters.begin_write(slot.parameter));
         if (argument.access == Access::Write)
           continue;
         if (!input)
@@ -349,6 +402,10 @@ struct Session::Impl {
               slot.parameter, checked_parameter(slot.parameter, *input->value));
         else
           bind_input(slot, *input);
+      } else if (slot.derived != kNone) {
+        if (argument.access == Access::Write)
+          derived_version.reset();
+        slot.descriptor.point_to(derived[slot.derived].bytes());
       } else if (argument.access == Access::Write) {
         slot.descriptor.point_to(slot.buffer.bytes());
       } else if (input) {
@@ -371,7 +428,7 @@ struct Session::Impl {
     });
     for (const Slot &slot : call.slots)
       if (slot.parameter != kNone && slot.argument->access == Access::Write)
-        has_value[slot.parameter] = true;
+        parameters.end_write(slot.parameter);
     return call;
   }
 
@@ -437,15 +494,14 @@ void Session::save_parameters(const std::string &path) const {
 }
 
 Tensor Session::parameter(std::string_view name) const {
-  return impl_->parameters[impl_->parameter_index(name)].as_read_only();
+  return impl_->parameters[impl_->parameter_index(name)];
 }
 
 TensorMap Session::parameters() const {
   TensorMap all;
   for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
     impl_->require_value(i);
-    all.emplace(impl_->description.parameters[i].name,
-                impl_->parameters[i].as_read_only());
+    all.emplace(impl_->description.parameters[i].name, impl_->parameters[i]);
   }
   return all;
 }
@@ -479,7 +535,8 @@ TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
     if (std::none_of(arguments.begin(), arguments.end(),
                      [&, &name = name](const Argument &argument) {
                        return argument.name == name &&
-                              argument.access != Access::Write;
+                              argument.access != Access::Write &&
+                              impl_->find_derived(name) == kNone;
                      }))
       fail(ErrorCode::InvalidArgument, "the entry point ", entry_point,
            " has no input ", name);
@@ -491,9 +548,10 @@ TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
   for (const Slot &slot : call.slots) {
     if (slot.argument->access == Access::Read)
       continue;
-    const Tensor &written = slot.parameter == kNone
-                                ? slot.buffer
-                                : impl_->parameters[slot.parameter];
+    const Tensor &written =
+        slot.parameter != kNone ? impl_->parameters[slot.parameter]
+        : slot.derived != kNone ? impl_->derived[slot.derived]
+                                : slot.buffer;
     results.emplace(slot.argument->name, written.clone());
   }
   return results;

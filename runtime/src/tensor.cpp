@@ -23,6 +23,8 @@ const char *name_of(ElementType type) {
     return "f32";
   case ElementType::F64:
     return "f64";
+  case ElementType::BF16:
+    return "bf16";
   case ElementType::I8:
     return "i8";
   case ElementType::I16:
@@ -165,10 +167,12 @@ template <typename To, typename From> bool convert_element(From from, To &to) {
 
 template <typename To> void convert_all(const Tensor &from, To *to) {
   visit(from.element_type(), [&](auto zero) {
-    using From = decltype(zero);
-    const From *elements = from.data<const From>();
+    using Element = decltype(zero);
+    using From =
+        std::conditional_t<std::is_same_v<Element, BFloat16>, float, Element>;
+    const Element *elements = from.data<const Element>();
     for (std::int64_t i = 0; i < from.element_count(); ++i)
-      if (!convert_element(elements[i], to[i]))
+      if (!convert_element<To, From>(elements[i], to[i]))
         fail(ErrorCode::InvalidArgument, "element ", i, " is ", elements[i],
              ", which is not a whole number of 64 bits");
   });

@@ -2,6 +2,8 @@
 // refuses.
 // RUN: dann-opt %s -split-input-file -verify-diagnostics -dann-expand-training | FileCheck %s
 
+// CHECK-LABEL: func.func @forward(
+// CHECK-SAME: -> (tensor<?x4xf32> {dann.name = "logits"}) attributes {dann.inference}
 func.func @forward(
     %x: tensor<?x16xf32> {dann.name = "x", dann.range = array<f64: 0.0, 1.0>},
     %wex: tensor<4x16xf32> {dann.name = "0.wex", dann.role = #dann<role wex>, dann.sign = #dann<sign nonneg>},
@@ -38,7 +40,7 @@ dann.training @training of @forward loss softmax_cross_entropy optimizer sgd cor
 // CHECK-LABEL: func.func @evaluate(
 // CHECK-SAME: %[[X:[^:]*]]: tensor<?x16xf32> {dann.name = "x"
 // CHECK-SAME: %[[Y:[^:]*]]: tensor<?xi64> {dann.name = "y"}
-// CHECK-SAME: -> (tensor<f32> {dann.name = "loss"}, tensor<i64> {dann.name = "errors"})
+// CHECK-SAME: -> (tensor<f32> {dann.name = "loss"}, tensor<i64> {dann.name = "errors"}) attributes {dann.inference}
 // CHECK: %[[LOSS:.*]] = call @loss(%[[X]], %[[Y]],
 // CHECK: %[[LOGITS:.*]] = call @forward(%[[X]],
 // CHECK: %[[ERRORS:.*]] = dann.count_errors %[[LOGITS]], %[[Y]]

@@ -124,3 +124,58 @@ func.func @shared(%dz: tensor<?x4xf32>, %x: tensor<?x8xf32>, %wex: tensor<4x8xf3
     : (tensor<?x4xf32>, tensor<?x8xf32>, tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>, tensor<2xf32>) -> (tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>, tensor<2xf32>)
   return %z, %0#0, %0#1, %0#2, %0#3 : tensor<?x4xf32>, tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>, tensor<2xf32>
 }
+
+// Inference: inhibition is a part of the weights, the divisor reads weighted
+// ones, and x meets weights alone.
+// z = gain * (x . (wex - wei . wix)^T) / ((x . wix^T) . (wei e^alpha)^T + epsilon) + bias
+// CHECK-LABEL: func @folded
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>, %[[WEX:.*]]: tensor<4x8xf32>, %[[WIX:.*]]: tensor<2x8xf32>, %[[WEI:.*]]: tensor<4x2xf32>, %[[ALPHA:.*]]: tensor<2xf32>, %[[G:.*]]: tensor<4xf32>, %[[B:.*]]: tensor<4xf32>)
+// CHECK: %[[PRODUCT:.*]] = linalg.contract {{.*}} ins(%[[WEI]], %[[WIX]] : tensor<4x2xf32>, tensor<2x8xf32>)
+// CHECK: %[[W:.*]] = linalg.generic {{.*}} ins(%[[WEX]] : {{.*}}) outs(%[[PRODUCT]] :
+// CHECK-NEXT: ^bb0(%[[EX:.*]]: f32, %[[IN:.*]]: f32):
+// CHECK-NEXT: arith.subf %[[EX]], %[[IN]]
+// CHECK: %[[NUMERATOR:.*]] = linalg.contract {{.*}} ins(%[[X]], %[[W]] :
+// CHECK: %[[ZI:.*]] = linalg.contract {{.*}} ins(%[[X]], %[[WIX]] :
+// CHECK: %[[STRENGTH:.*]] = linalg.generic {{.*}} ins(%[[ALPHA]] :
+// CHECK: math.exp
+// CHECK: %[[WEIGHTED:.*]] = linalg.generic {{.*}} ins(%[[WEI]], %[[STRENGTH]] :
+// CHECK: arith.mulf
+// CHECK: %[[SUM:.*]] = linalg.contract {{.*}} ins(%[[ZI]], %[[WEIGHTED]] :
+// CHECK: %[[DIVISOR:.*]] = linalg.generic {{.*}} ins(%[[SUM]] :
+// CHECK: arith.addf
+// CHECK: %[[Z:.*]] = linalg.generic {{.*}} ins(%[[NUMERATOR]], %[[DIVISOR]], %[[G]], %[[B]] :
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: arith.divf
+// CHECK-NEXT: arith.mulf
+// CHECK-NEXT: arith.addf
+// CHECK-NEXT: linalg.yield
+// CHECK: return %[[Z]]
+func.func @folded(%x: tensor<?x8xf32>, %wex: tensor<4x8xf32>, %wix: tensor<2x8xf32>, %wei: tensor<4x2xf32>, %alpha: tensor<2xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<?x4xf32> attributes {dann.inference} {
+  %0 = dann.ei_dense %x excitatory(%wex) inhibitory(%wix, %wei) divisive(%alpha) gain(%g) bias(%b)
+    : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>, tensor<2xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// Of a subtractive layer nothing but one product with x remains.
+// CHECK-LABEL: func @folded_subtractive
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>,
+// CHECK: %[[W:.*]] = linalg.generic
+// CHECK: arith.subf
+// CHECK: %[[Z:.*]] = linalg.contract {{.*}} ins(%[[X]], %[[W]] :
+// CHECK-NEXT: return %[[Z]]
+func.func @folded_subtractive(%x: tensor<?x8xf32>, %wex: tensor<4x8xf32>, %wix: tensor<2x8xf32>, %wei: tensor<4x2xf32>) -> tensor<?x4xf32> attributes {dann.inference} {
+  %0 = dann.ei_dense %x excitatory(%wex) inhibitory(%wix, %wei) : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// Weights that are computed may depend on the input: no folding.
+// CHECK-LABEL: func @computed_weights
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>, %[[WEX:.*]]: tensor<4x8xf32>,
+// CHECK: linalg.contract {{.*}} ins(%[[X]], %[[WEX]] :
+// CHECK: linalg.contract {{.*}} ins(%[[X]],
+// CHECK: arith.subf
+func.func @computed_weights(%x: tensor<?x8xf32>, %wex: tensor<4x8xf32>, %wix: tensor<2x8xf32>, %wei: tensor<4x2xf32>) -> tensor<?x4xf32> attributes {dann.inference} {
+  %w = math.absf %wix : tensor<2x8xf32>
+  %0 = dann.ei_dense %x excitatory(%wex) inhibitory(%w, %wei) : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}

@@ -34,6 +34,22 @@
 // GRAPH-LABEL: func.func @train_step
 // GRAPH-COUNT-12: dann.sgd_update
 
+// Inference: a product of x with the folded weights, one for the interneurons
+// and one for the divisor in each layer. Its weights are prepared.
+// LINALG-LABEL: func.func @prepare
+// LINALG-SAME: -> (tensor<6x8xf32> {dann.name = "derived/0.wex,0.wix,0.wei"}, tensor<6x2xf32> {dann.name = "derived/0.wei,0.alpha"}, tensor<4x6xf32> {dann.name = "derived/1.wex,1.wix,1.wei"}, tensor<4x1xf32> {dann.name = "derived/1.wei,1.alpha"})
+// LINALG-COUNT-2: linalg.contract
+// LINALG-NOT: linalg.contract
+// LINALG-LABEL: func.func @forward
+// LINALG-COUNT-6: linalg.contract
+// LINALG-NOT: linalg.contract
+// LINALG-LABEL: func.func @loss_and_gradients
+// LINALG: math.exp
+// LINALG-LABEL: func.func @evaluate
+// LINALG-SAME: dann.name = "derived/1.wei,1.alpha"
+// LINALG-COUNT-6: linalg.contract
+// LINALG-NOT: linalg.contract
+
 // The products of a step: 4 forward in each layer, none of them computed twice, ...
 // LINALG-LABEL: func.func @train_step
 // LINALG-SAME: %[[WEX0:[^:]*]]: tensor<6x8xf32> {dann.name = "0.wex"
@@ -83,6 +99,10 @@ func.func @init(%seed: tensor<i64> {dann.name = "seed"}) -> (tensor<6x8xf32> {da
 // is copied, and no matrix but those of a batch is allocated: no gradient.
 // BUFFERS-LABEL: func.func @init
 // BUFFERS-SAME: (%{{[^:]*}}: memref<i64> {dann.name = "seed"}, %{{[^:]*}}: memref<6x8xf32> {dann.name = "0.wex", dann.sign = #dann<sign nonneg>})
+// BUFFERS-LABEL: func.func @prepare
+// BUFFERS-SAME: %[[W:[^:]*]]: memref<6x8xf32> {dann.name = "derived/0.wex,0.wix,0.wei"}
+// BUFFERS: linalg.contract {{.*}} outs(%[[W]] :
+// BUFFERS: linalg.generic {{.*}} outs(%[[W]] :
 // BUFFERS-LABEL: func.func @train_step
 // BUFFERS-SAME: %[[WEX0:[^:]*]]: memref<6x8xf32> {dann.name = "0.wex"
 // BUFFERS-SAME: %[[WEI0:[^:]*]]: memref<6x2xf32> {dann.name = "0.wei"
@@ -99,11 +119,15 @@ func.func @init(%seed: tensor<i64> {dann.name = "seed"}) -> (tensor<6x8xf32> {da
 // BUFFERS-DAG: linalg.generic {{.*}} outs(%[[G0]] :
 // BUFFERS-DAG: linalg.generic {{.*}} outs({{.*}}%[[B1]] :
 
-// Each thread has samples of its own. The threads wait for the first one where
-// it has computed the strength of inhibition (2), and it waits for them where it
+// Each thread has samples of its own. In inference the first one waits for the
+// others where it turns the result, and nobody waits where weights are prepared.
+// In a step the threads wait for the first one where it has computed the
+// strength of inhibition (2), and it waits for them where it
 // sums over the batch: the loss, the gradients of the last bias, of alpha (2),
 // and of wex, wei and wix of the first layer, which are updated as soon as they
 // can be.
+// BARRIERS-LABEL: func.func @prepare
+// BARRIERS-NOT: call @dann_barrier
 // BARRIERS-LABEL: func.func @forward
 // BARRIERS-COUNT-1: call @dann_barrier
 // BARRIERS-NOT: call @dann_barrier

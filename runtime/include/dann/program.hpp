@@ -19,6 +19,14 @@ enum class Sign { Any, NonNegative, NonPositive };
 /// "any", "nonneg", "nonpos": the spelling of the compiler.
 DANN_API const char *name_of(Sign sign);
 
+/// A tensor that depends on parameters alone. The entry point `prepare`
+/// computes all of them; sessions call it by themselves.
+struct DerivedTensor {
+  std::string name; ///< "derived/" and the parameters that it depends on
+  ElementType element_type;
+  Shape shape;
+};
+
 enum class Access {
   Read,   ///< an input
   Write,  ///< a result
@@ -85,6 +93,7 @@ struct Description {
   double input_maximum;     ///< [input_minimum, input_maximum]
   std::int64_t classes;     ///< labels lie in [0, classes)
   std::vector<Parameter> parameters;
+  std::vector<DerivedTensor> derived_tensors;
   std::vector<EntryPoint> entry_points;
   std::int64_t default_batch_size;
   std::int64_t default_epochs;

@@ -33,6 +33,10 @@ struct Evaluation {
 /// and kept; after that `train_step` and `evaluate` allocate nothing of their
 /// own if `x` and `y` have the program's element types.
 ///
+/// What depends on parameters alone (Description::derived_tensors) is computed
+/// by the first call that reads it after a parameter has changed, on all
+/// threads, and kept by the session until then. It is no part of what is saved.
+///
 /// If a call throws while compiled code runs (OutOfMemory, Internal), the
 /// parameters it was writing hold unspecified values. All other errors are
 /// found before, and leave the session as it was.

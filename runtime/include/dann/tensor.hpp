@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,7 +16,31 @@
 
 namespace dann {
 
-enum class ElementType { F32, F64, I8, I16, I32, I64, U8, U16, U32, Bool };
+/// The upper half of an f32.
+struct BFloat16 {
+  std::uint16_t bits;
+
+  operator float() const {
+    std::uint32_t widened = std::uint32_t(bits) << 16;
+    float value;
+    std::memcpy(&value, &widened, sizeof value);
+    return value;
+  }
+};
+
+enum class ElementType {
+  F32,
+  F64,
+  BF16,
+  I8,
+  I16,
+  I32,
+  I64,
+  U8,
+  U16,
+  U32,
+  Bool
+};
 
 /// Bytes of one element.
 DANN_API std::size_t size_of(ElementType type);
@@ -34,6 +59,8 @@ template <typename T> constexpr ElementType element_type_of() {
     return ElementType::F32;
   else if constexpr (std::is_same_v<T, double>)
     return ElementType::F64;
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return ElementType::BF16;
   else if constexpr (std::is_same_v<T, std::int8_t>)
     return ElementType::I8;
   else if constexpr (std::is_same_v<T, std::int16_t>)

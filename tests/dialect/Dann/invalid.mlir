@@ -646,6 +646,17 @@ func.func private @sign_of_function() attributes {dann.sign = #dann<sign nonneg>
 
 // -----
 
+// dann.inference: a unit attribute of functions.
+// expected-error @below {{'dann.inference' must be a unit attribute of a function}}
+func.func private @inference() attributes {dann.inference = true}
+
+// -----
+
+// expected-error @below {{'dann.inference' must be a unit attribute of a function}}
+module attributes {dann.inference} {}
+
+// -----
+
 // dann.settings: all of its entries.
 // expected-error @below {{'dann.settings' must hold the integers batch_size and epochs, the float learning_rate, and the strings loss and optimizer}}
 func.func private @defaults() attributes {dann.settings = 1 : i64}

@@ -104,6 +104,47 @@ TEST_P(Golden, TwentySteps) {
   expect_parameters(session, "step20");
 }
 
+/// Trains, and expects of each step that inference gives the bits of a session
+/// that has never seen other parameters, on any number of threads: nothing is
+/// left of what was prepared from older ones.
+void expect_inference_follows(const std::shared_ptr<const Program> &program,
+                              const TensorMap &parameters, const Tensor &x,
+                              const Tensor &y, double learning_rate) {
+  Session session(program, {2});
+  session.set_parameters(parameters);
+  for (int step = 0; step < 3; ++step) {
+    std::vector<double> logits = to_doubles(session.forward(x));
+    Evaluation evaluation = session.evaluate(x, y);
+    for (int threads : {1, 2, 3, 4}) {
+      Session fresh(program, {threads});
+      fresh.set_parameters(session.parameters());
+      Evaluation expected = fresh.evaluate(x, y);
+      EXPECT_EQ(to_doubles(fresh.forward(x)), logits) << threads << " threads";
+      EXPECT_EQ(expected.loss, evaluation.loss) << threads << " threads";
+      EXPECT_EQ(expected.errors, evaluation.errors) << threads << " threads";
+    }
+    session.train_step(x, y, learning_rate);
+  }
+}
+
+TEST_P(Golden, InferenceFollowsTraining) {
+  expect_inference_follows(
+      program_, parameters("init"),
+      convert(golden_.at("x"), program_->description().element_type),
+      golden_.at("y"), learning_rate());
+}
+
+// The loss of a step is computed from the layers as they are, that of an
+// evaluation from folded ones.
+TEST_P(Golden, EvaluationAgreesWithTraining) {
+  Session session(program_);
+  session.set_parameters(parameters("init"));
+  Tensor x = convert(golden_.at("x"), program_->description().element_type);
+  double expected = to_doubles(golden_.at("losses"))[0];
+  EXPECT_NEAR(session.evaluate(x, golden_.at("y")).loss, expected,
+              GetParam().tolerance * expected);
+}
+
 Tensor difference(const Tensor &a, const Tensor &b) {
   Tensor result(ElementType::F64, b.shape());
   std::vector<double> x = to_doubles(a), y = to_doubles(b);
@@ -142,6 +183,11 @@ TEST(GoldenBf16, TrainStep) {
         parameter.name,
         convert(golden.at("init/" + parameter.name), ElementType::F32));
 
+  Tensor x = convert(golden.at("x"), ElementType::F32);
+  expect_inference_follows(program, session.parameters(), x, golden.at("y"),
+                           std::stod(metadata.at("learning_rate")));
+  EXPECT_LE(relative_error(session.forward(x), golden.at("logits")), kBf16);
+
   TensorMap results = session.run(
       "loss_and_gradients", {{"x", golden.at("x")}, {"y", golden.at("y")}});
   double rounding = 0;
@@ -154,8 +200,7 @@ TEST(GoldenBf16, TrainStep) {
   // Products in f32 would be much closer.
   EXPECT_GT(rounding, 1e-3);
 
-  double loss = session.train_step(convert(golden.at("x"), ElementType::F32),
-                                   golden.at("y"),
+  double loss = session.train_step(x, golden.at("y"),
                                    std::stod(metadata.at("learning_rate")));
   double expected_loss = to_doubles(golden.at("losses"))[0];
   EXPECT_NEAR(loss, expected_loss, kBf16 * expected_loss);

@@ -259,6 +259,14 @@ TEST_F(CommandLine, InfoDescribesTheModel) {
               AllOf(HasSubstr("products in f32"),
                     HasSubstr("scratch memory at batch size 8"),
                     testing::ContainsRegex("train_step +320 +256")));
+  EXPECT_EQ(json["derived_tensors"][0]["name"], "derived/0.w");
+  EXPECT_EQ(json["derived_tensors"][0]["element_type"], "f32");
+  EXPECT_EQ(json["derived_bytes"], 48);
+  EXPECT_THAT(
+      run("info").out,
+      AllOf(HasSubstr("prepare: parameters -> derived tensors"),
+            HasSubstr("forward: x f32[batch, 4], parameters, derived tensors"),
+            testing::ContainsRegex("derived/0.w +f32 +\\[4, 3\\] +48")));
 }
 
 TEST_F(CommandLine, BenchMeasures) {

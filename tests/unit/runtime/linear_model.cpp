@@ -3,6 +3,7 @@
 // the process, as a shared object, and as an executable.
 //
 // logits = x.wT + b; train_step: w <- max(0, w - lr * dw), b <- b - lr * db
+// prepare: a copy of wT, which forward and evaluate read in the place of w
 //
 // As in a compiled model, all threads run an entry point at once. The pieces of
 // its operations are the same for any number of threads, and so are the
@@ -73,9 +74,8 @@ struct ScratchMemory {
 };
 constexpr std::int64_t kScratchPerSample = (kClasses + 2) * 4;
 
-void compute_logits(const FloatMatrix &x, const FloatMatrix &w, const Vector &b,
+void compute_logits(const FloatMatrix &x, FloatMatrix weights, const Vector &b,
                     const FloatMatrix &logits) {
-  FloatMatrix weights = transposed(w);
   for_each_piece(
       x.sizes[0], kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
         FloatMatrix from = rows(x, begin, end), to = rows(logits, begin, end);
@@ -128,10 +128,20 @@ void init(void **arguments) {
   std::fill_n(b.aligned, kClasses, 0.0f);
 }
 
+void prepare(void **arguments) {
+  auto &w = as<FloatMatrix>(arguments[0]);
+  auto &copy = as<FloatMatrix>(arguments[1]);
+  for_each_piece(kFeatures, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      for (std::int64_t j = 0; j < kClasses; ++j)
+        copy.aligned[i * kClasses + j] = w.aligned[j * kFeatures + i];
+  });
+}
+
 void forward(void **arguments) {
   dann_begin_operation(0);
-  compute_logits(as<FloatMatrix>(arguments[0]), as<FloatMatrix>(arguments[1]),
-                 as<Vector>(arguments[2]), as<FloatMatrix>(arguments[3]));
+  compute_logits(as<FloatMatrix>(arguments[0]), as<FloatMatrix>(arguments[3]),
+                 as<Vector>(arguments[2]), as<FloatMatrix>(arguments[4]));
   dann_begin_operation(-1);
 }
 
@@ -144,7 +154,7 @@ void train_step(void **arguments) {
   ScratchMemory scratch(arguments[6], x.sizes[0]);
 
   dann_begin_operation(0);
-  compute_logits(x, w, b, scratch.logits);
+  compute_logits(x, transposed(w), b, scratch.logits);
   dann_begin_operation(1);
   softmax_cross_entropy(scratch, as<Labels>(arguments[3]), -rate);
   dann_barrier();
@@ -166,14 +176,14 @@ void train_step(void **arguments) {
 
 void evaluate(void **arguments) {
   auto &x = as<FloatMatrix>(arguments[0]);
-  ScratchMemory scratch(arguments[6], x.sizes[0]);
-  compute_logits(x, as<FloatMatrix>(arguments[2]), as<Vector>(arguments[3]),
+  ScratchMemory scratch(arguments[7], x.sizes[0]);
+  compute_logits(x, as<FloatMatrix>(arguments[4]), as<Vector>(arguments[3]),
                  scratch.logits);
   softmax_cross_entropy(scratch, as<Labels>(arguments[1]), 1);
   dann_barrier();
   if (dann_thread_index() == 0) {
-    *as<Scalar>(arguments[4]).aligned = mean_loss(scratch);
-    *as<Integer>(arguments[5]).aligned =
+    *as<Scalar>(arguments[5]).aligned = mean_loss(scratch);
+    *as<Integer>(arguments[6]).aligned =
         std::accumulate(scratch.errors, scratch.errors + x.sizes[0], 0);
   }
 }
@@ -189,11 +199,9 @@ void fail(void **) {
   dann_barrier();
 }
 
-constexpr EntryPointAbi kEntryPoints[] = {{"init", init},
-                                          {"forward", forward},
-                                          {"train_step", train_step},
-                                          {"evaluate", evaluate},
-                                          {"fail", fail}};
+constexpr EntryPointAbi kEntryPoints[] = {
+    {"init", init},         {"forward", forward}, {"train_step", train_step},
+    {"evaluate", evaluate}, {"prepare", prepare}, {"fail", fail}};
 
 void add_argument(proto::EntryPoint *entry_point, const std::string &name,
                   proto::ElementType type,
@@ -249,6 +257,11 @@ proto::Program linear_description() {
   b->set_name("0.b");
   b->set_role("b");
   b->add_shape(kClasses);
+  proto::DerivedTensor *derived = program.add_derived_tensors();
+  derived->set_name("derived/0.w");
+  derived->set_element_type(F32);
+  derived->add_shape(kFeatures);
+  derived->add_shape(kClasses);
   program.mutable_defaults()->set_batch_size(8);
   program.mutable_defaults()->set_epochs(2);
   program.mutable_defaults()->set_learning_rate(0.5);
@@ -264,6 +277,9 @@ proto::Program linear_description() {
     add_argument(to, "0.w", F32, {kClasses, kFeatures}, access);
     add_argument(to, "0.b", F32, {kClasses}, access);
   };
+  auto add_derived = [](proto::EntryPoint *to, proto::Argument::Access access) {
+    add_argument(to, "derived/0.w", F32, {kFeatures, kClasses}, access);
+  };
   proto::EntryPoint *entry = program.add_entry_points();
   entry->set_name("init");
   add_argument(entry, "seed", I64, {});
@@ -273,6 +289,7 @@ proto::Program linear_description() {
   entry->set_name("forward");
   add_argument(entry, "x", F32, {-1, kFeatures});
   add_parameters(entry, READ);
+  add_derived(entry, READ);
   add_argument(entry, "logits", F32, {-1, kClasses}, WRITE);
   constexpr std::int64_t product = 2 * kFeatures * kClasses;
   add_operation(entry, "logits", "onednn", product);
@@ -295,9 +312,15 @@ proto::Program linear_description() {
   add_argument(entry, "x", F32, {-1, kFeatures});
   add_argument(entry, "y", I64, {-1});
   add_parameters(entry, READ);
+  add_derived(entry, READ);
   add_argument(entry, "loss", F32, {}, WRITE);
   add_argument(entry, "errors", I64, {}, WRITE);
   set_scratch(entry);
+
+  entry = program.add_entry_points();
+  entry->set_name("prepare");
+  add_argument(entry, "0.w", F32, {kClasses, kFeatures});
+  add_derived(entry, WRITE);
 
   entry = program.add_entry_points();
   entry->set_name("fail");

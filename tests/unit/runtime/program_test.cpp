@@ -23,7 +23,9 @@ TEST(Program, DescribesTheModel) {
   EXPECT_EQ(description.parameters[0].name, "0.w");
   EXPECT_EQ(description.parameters[0].sign, Sign::NonNegative);
   EXPECT_EQ(description.parameters[1].sign, Sign::Any);
-  EXPECT_EQ(description.entry_points.size(), 5u);
+  EXPECT_EQ(description.entry_points.size(), 6u);
+  ASSERT_EQ(description.derived_tensors.size(), 1u);
+  EXPECT_EQ(description.derived_tensors[0].shape, (Shape{kFeatures, kClasses}));
   EXPECT_TRUE(program->missing_cpu_features().empty());
   EXPECT_EQ(description.precision, "f32");
   const EntryPoint &train_step = description.entry_points[2];
@@ -68,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Damage{[](P &p) { p.clear_name(); }, "no name"},
         Damage{[](P &p) { p.clear_element_type(); }, "unknown element type"},
-        Damage{[](P &p) { p.set_element_type(proto::I64); }, "whole numbers"},
+        Damage{[](P &p) { p.set_element_type(proto::I64); }, "computes in i64"},
         Damage{[](P &p) { p.set_classes(0); }, "no classes"},
         Damage{[](P &p) { p.mutable_input()->set_shape(0, -4); },
                "the input has the shape [-4]"},
@@ -89,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{[](P &p) { p.mutable_entry_points(1)->set_name("backward"); },
                "has no code for it"},
         Damage{[](P &p) { p.mutable_entry_points()->RemoveLast(); },
-               "has 5 entry points but describes 4"},
+               "has 6 entry points but describes 5"},
         Damage{[](P &p) {
                  p.mutable_entry_points(1)->mutable_arguments(0)->set_name(
                      "input");
@@ -145,7 +147,53 @@ INSTANTIATE_TEST_SUITE_P(
                  p.mutable_entry_points(2)->mutable_operations(0)->set_flops(
                      -1);
                },
-               "computes or moves a negative amount"}));
+               "computes or moves a negative amount"},
+        Damage{[](P &p) { p.mutable_derived_tensors(0)->clear_name(); },
+               "a derived tensor has no name"},
+        Damage{[](P &p) { p.mutable_derived_tensors(0)->set_name("0.w"); },
+               "the derived tensor 0.w occurs twice"},
+        Damage{[](P &p) { p.mutable_derived_tensors(0)->set_shape(0, -1); },
+               "the derived tensor derived/0.w has the shape [-1, 3]"},
+        Damage{[](P &p) { p.mutable_derived_tensors(0)->set_shape(0, 5); },
+               "derived/0.w of forward is f32 [4, 3], not f32 [5, 3]"},
+        Damage{[](P &p) {
+                 p.mutable_derived_tensors(0)->set_element_type(proto::BF16);
+               },
+               "derived/0.w of forward is f32 [4, 3], not bf16 [4, 3]"},
+        Damage{[](P &p) { *p.add_derived_tensors() = p.derived_tensors(0); },
+               "derived/0.w occurs twice"},
+        Damage{[](P &p) {
+                 *p.add_derived_tensors() = p.derived_tensors(0);
+                 p.mutable_derived_tensors(1)->set_name("derived/1.w");
+               },
+               "prepare does not write all derived tensors"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(4)->mutable_arguments(1)->set_access(
+                     proto::Argument::READ);
+               },
+               "derived/0.w of prepare is neither a parameter to read"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(4)->mutable_arguments(0)->set_access(
+                     proto::Argument::UPDATE);
+               },
+               "0.w of prepare is neither a parameter to read"},
+        Damage{[](P &p) {
+                 p.mutable_entry_points(3)->mutable_arguments(4)->set_access(
+                     proto::Argument::WRITE);
+               },
+               "derived/0.w of evaluate is written, which prepare alone does"},
+        Damage{[](P &p) { p.mutable_entry_points()->DeleteSubrange(4, 1); },
+               "derived tensors but no entry point prepare"},
+        Damage{[](P &p) { p.set_element_type(proto::BF16); },
+               "computes in bf16"},
+        Damage{
+            [](P &p) {
+              p.mutable_entry_points(1)->mutable_arguments(4)->set_name(
+                  "scores");
+              p.mutable_entry_points(1)->mutable_arguments(4)->set_element_type(
+                  proto::BF16);
+            },
+            "scores of forward is bf16 but no derived tensor"}));
 
 TEST(Program, RefusesWhatIsNoDescription) {
   LinearModel model(linear_description());

@@ -25,12 +25,15 @@ TEST(Safetensors, RoundTrip) {
   tensors["scalar"].data<double>()[0] = 0.1;
   tensors["empty"] = Tensor(ElementType::I64, {0, 4});
   tensors["flags"] = Tensor(ElementType::Bool, {3});
+  tensors["rounded"] = Tensor(ElementType::BF16, {2});
+  tensors["rounded"].data<BFloat16>()[1].bits = 0x3fc0;
   save_tensors(path, tensors, {{"model", "a \"quoted\" name"}});
 
   Metadata metadata;
   TensorMap loaded = load_tensors(path, &metadata);
   EXPECT_EQ(metadata, (Metadata{{"model", "a \"quoted\" name"}}));
-  ASSERT_EQ(loaded.size(), 4u);
+  ASSERT_EQ(loaded.size(), 5u);
+  EXPECT_EQ(loaded["rounded"].data<BFloat16>()[1], 1.5f);
   EXPECT_EQ(loaded["0.wex"].shape(), (Shape{2, 3}));
   EXPECT_EQ(loaded["0.wex"].data<float>()[5], 2.5f);
   EXPECT_EQ(loaded["scalar"].shape(), Shape{});

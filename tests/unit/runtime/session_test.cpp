@@ -6,8 +6,10 @@
 #include "program.pb.h"
 #include "session_access.h"
 #include "temporary_directory.h"
+#include "trainer.h"
 
 #include <cmath>
+#include <functional>
 
 using namespace dann;
 using testing::HasSubstr;
@@ -107,6 +109,112 @@ TEST_F(SessionTest, GivenParametersOfAReadDoNotStay) {
   TensorMap results = session.run("forward", {{"x", x}, {"0.w", zeros}});
   EXPECT_EQ(results["logits"].data<float>()[0], 0);
   EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+}
+
+/// What a session that has never computed anything else gives for the same
+/// parameters.
+std::vector<float> fresh_logits(const Session &session, const Tensor &x) {
+  Session fresh(Program::from_model(dann_model));
+  fresh.set_parameters(session.parameters());
+  Tensor logits = fresh.forward(x);
+  return {logits.data<float>(), logits.data<float>() + logits.element_count()};
+}
+
+// Derived tensors follow the parameters, whichever way they are written.
+TEST_F(SessionTest, DerivedTensorsAreNeverStale) {
+  TemporaryDirectory directory;
+  session.initialize(7);
+  session.save_parameters(directory / "c");
+  const TrainingState state{7, 2, 0.5, 2, 0, 0, 0};
+  save_checkpoint(directory / "checkpoint", session, state);
+  TensorMap initial;
+  for (const auto &[name, value] : session.parameters())
+    initial[name] = value.clone();
+  Tensor w(ElementType::F32, {3, 4});
+  for (int i = 0; i < 12; ++i)
+    w.data<float>()[i] = float(i) / 8;
+  const std::int64_t seed = 5;
+  Batch batch(session.program().description(), 2);
+  batch.y.data<std::int64_t>()[0] = 2;
+  TensorMap step = {{"x", x}, {"y", y}}, step_on_w = step;
+  step_on_w["0.w"] = w;
+
+  struct Path {
+    const char *name;
+    std::function<void()> write;
+  };
+  const Path paths[] = {
+      {"initialize", [&] { session.initialize(3); }},
+      {"set_parameter", [&] { session.set_parameter("0.w", w); }},
+      {"set_parameters", [&] { session.set_parameters(initial); }},
+      {"train_step", [&] { session.train_step(x, y, 0.5); }},
+      {"load_parameters", [&] { session.load_parameters(directory / "c"); }},
+      {"run init",
+       [&] {
+         session.run("init", {{"seed", Tensor::borrow(&seed, {})}});
+       }},
+      {"load_checkpoint",
+       [&] { load_checkpoint(directory / "checkpoint", session); }},
+      {"run train_step", [&] { session.run("train_step", step); }},
+      {"load_checkpoint_parameters",
+       [&] { load_checkpoint_parameters(directory / "checkpoint", session); }},
+      {"run train_step on given parameters",
+       [&] { session.run("train_step", step_on_w); }},
+      {"train_step on checked samples",
+       [&] { SessionAccess::train_step(session, batch, 0.5); }},
+  };
+  std::vector<float> before;
+  for (const Path &path : paths) {
+    path.write();
+    std::vector<float> expected = fresh_logits(session, x);
+    EXPECT_NE(expected, before) << path.name << " changed nothing";
+    for (int call = 0; call < 2; ++call) {
+      Tensor logits = session.forward(x);
+      EXPECT_EQ(std::vector<float>(logits.data<float>(),
+                                   logits.data<float>() + expected.size()),
+                expected)
+          << path.name;
+    }
+    before = expected;
+  }
+
+  session.train_step(x, y, 0.5);
+  Session fresh(Program::from_model(dann_model));
+  fresh.set_parameters(session.parameters());
+  EXPECT_EQ(session.evaluate(x, y).loss, fresh.evaluate(x, y).loss);
+}
+
+// Values given for one call are seen by that call, through derived tensors too,
+// and by no other.
+TEST_F(SessionTest, GivenParametersReachDerivedTensors) {
+  set_known_parameters();
+  TensorMap given = {{"x", x}, {"0.w", Tensor(ElementType::F32, {3, 4})}};
+  EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+  EXPECT_EQ(session.run("forward", given)["logits"].data<float>()[0], 0);
+  EXPECT_EQ(session.run("prepare", {{"0.w", given["0.w"]}})["derived/0.w"]
+                .data<float>()[0],
+            0);
+  EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+  // A given value that is refused leaves nothing behind either.
+  given["0.w"] = Tensor(ElementType::F32, {4, 3});
+  EXPECT_ERROR(session.run("forward", given), InvalidArgument,
+               HasSubstr("0.w has the shape [4, 3]"));
+  EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+}
+
+TEST_F(SessionTest, DerivedTensorsAreTheSessionsOwn) {
+  set_known_parameters();
+  Tensor derived = session.run("prepare", {})["derived/0.w"];
+  EXPECT_EQ(derived.shape(), (Shape{4, 3}));
+  EXPECT_EQ(derived.data<float>()[4], 1);
+  derived.data<float>()[4] = 99;
+  EXPECT_EQ(session.forward(x).data<float>()[0], 1);
+  EXPECT_ERROR(session.run("forward", {{"x", x}, {"derived/0.w", derived}}),
+               InvalidArgument,
+               "the entry point forward has no input derived/0.w");
+  EXPECT_ERROR(session.parameter("derived/0.w"), InvalidArgument,
+               HasSubstr("no parameter derived/0.w"));
+  EXPECT_EQ(session.parameters().count("derived/0.w"), 0u);
 }
 
 TEST_F(SessionTest, ElementTypesAreConverted) {

@@ -57,6 +57,25 @@ TEST(Elements, FloatsBecomeWholeNumbersOnlyExactly) {
         InvalidArgument, HasSubstr("not a whole number"));
 }
 
+TEST(Elements, BFloat16IsTheUpperHalfOfAFloat) {
+  Tensor tensor(ElementType::BF16, {3});
+  EXPECT_EQ(tensor.byte_size(), 6u);
+  EXPECT_STREQ(name_of(tensor.element_type()), "bf16");
+  auto *elements = tensor.data<BFloat16>();
+  elements[0].bits = 0x3fc0; // 1.5
+  elements[1].bits = 0xc000; // -2
+  float floats[3];
+  convert_elements(tensor, ElementType::F32, floats);
+  EXPECT_THAT(floats, testing::ElementsAre(1.5f, -2, 0));
+  EXPECT_EQ(element_text(tensor, 0), "1.5");
+  EXPECT_EQ(find_outside(tensor, 0, 2), 1);
+  std::int64_t whole[3];
+  EXPECT_ERROR(convert_elements(tensor, ElementType::I64, whole),
+               InvalidArgument, HasSubstr("element 0 is 1.5"));
+  elements[2].bits = 0x7fc0; // NaN
+  EXPECT_EQ(find_not_finite(tensor), 2);
+}
+
 TEST(Elements, OutsideIsFoundAtAnyPlace) {
   for (std::int64_t place : {0, 255, 256, 257, 511, 512, 599}) {
     Tensor tensor(ElementType::F32, {600});
