@@ -174,6 +174,8 @@ public:
   /// `inputs`; returns its outputs.
   FailureOr<SmallVector<Tensor>> importGraph(const proto::GraphProto &graph,
                                              ArrayRef<Tensor> inputs);
+  /// What the graph knows by a name; no value if nothing.
+  Tensor lookup(StringRef name) const;
   KnownContents &getKnownContents();
   bool hasFailed() const { return failed; }
 
