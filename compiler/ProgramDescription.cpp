@@ -9,15 +9,26 @@
 using namespace mlir;
 using namespace mlir::dann;
 
-static proto::ElementType toElementType(Type type) {
+static proto::ElementType toElementType(Type type, bool isUnsigned = false) {
   if (type.isF32())
     return proto::F32;
   if (type.isF64())
     return proto::F64;
   if (type.isBF16())
     return proto::BF16;
-  assert(type.isInteger(64) && "entry points take f32, f64, bf16 and i64");
-  return proto::I64;
+  switch (type.getIntOrFloatBitWidth()) {
+  case 1:
+    return proto::BOOL;
+  case 8:
+    return isUnsigned ? proto::U8 : proto::I8;
+  case 16:
+    return isUnsigned ? proto::U16 : proto::I16;
+  case 32:
+    return isUnsigned ? proto::U32 : proto::I32;
+  default:
+    assert(type.isInteger(64) && "entry points take f32, f64, bf16, integers");
+    return isUnsigned ? proto::U64 : proto::I64;
+  }
 }
 
 static proto::Sign toSign(SignAttr sign) {
@@ -33,13 +44,19 @@ static proto::Sign toSign(SignAttr sign) {
   }
 }
 
-static void addArgument(proto::EntryPoint &entry, Type type, StringAttr name,
+/// Adds an argument or result of a function with its attributes.
+static void addArgument(proto::EntryPoint &entry, Type type,
+                        DictionaryAttr attributes,
                         proto::Argument::Access access) {
   auto tensor = cast<RankedTensorType>(type);
   proto::Argument &argument = *entry.add_arguments();
-  if (name)
-    argument.set_name(name.str());
-  argument.set_element_type(toElementType(tensor.getElementType()));
+  bool isUnsigned = false;
+  if (attributes) {
+    isUnsigned = attributes.contains(DannDialect::kUnsignedAttr);
+    if (auto name = attributes.getAs<StringAttr>(DannDialect::kNameAttr))
+      argument.set_name(name.str());
+  }
+  argument.set_element_type(toElementType(tensor.getElementType(), isUnsigned));
   for (int64_t size : tensor.getShape())
     argument.add_shape(ShapedType::isDynamic(size) ? -1 : size);
   argument.set_access(access);
@@ -54,20 +71,18 @@ static void describeEntryPoint(func::FuncOp function,
             i, DannDialect::kUpdatesAttr))
       updated.insert(updates.getInt());
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
-    addArgument(
-        entry, type,
-        function.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
-        updated.contains(i) ? proto::Argument::UPDATE : proto::Argument::READ);
+    addArgument(entry, type, function.getArgAttrDict(i),
+                updated.contains(i) ? proto::Argument::UPDATE
+                                    : proto::Argument::READ);
   for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
     if (!function.getResultAttr(i, DannDialect::kUpdatesAttr))
-      addArgument(
-          entry, type,
-          function.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
-          proto::Argument::WRITE);
+      addArgument(entry, type, function.getResultAttrDict(i),
+                  proto::Argument::WRITE);
 }
 
-/// The input, the parameters and the classes, from the forward function.
-static void describeNetwork(func::FuncOp forward, proto::Program &program) {
+/// The input and the classes of a network that is trained, from the forward
+/// function.
+static void describeTask(func::FuncOp forward, proto::Program &program) {
   auto input = cast<RankedTensorType>(forward.getArgumentTypes()[0]);
   program.set_element_type(toElementType(input.getElementType()));
   for (int64_t size : input.getShape().drop_front())
@@ -79,10 +94,13 @@ static void describeNetwork(func::FuncOp forward, proto::Program &program) {
   }
   program.set_classes(
       cast<RankedTensorType>(forward.getResultTypes()[0]).getDimSize(1));
-  for (unsigned i = 1, e = forward.getNumArguments(); i < e; ++i) {
+}
+
+static void describeParameters(func::FuncOp forward, proto::Program &program) {
+  for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i) {
     auto role = forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
     if (!role)
-      continue; // a derived tensor
+      continue; // an input or a derived tensor
     proto::Parameter &parameter = *program.add_parameters();
     parameter.set_name(
         forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr).str());
@@ -113,12 +131,20 @@ static void describeDerivedTensors(func::FuncOp prepare,
 proto::Program mlir::dann::describeProgram(ModuleOp module) {
   proto::Program program;
   program.set_name(module.getName().value_or("model").str());
+  program.set_element_type(proto::F32);
+  bool isTrained =
+      llvm::any_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+        return function->hasAttr(DannDialect::kSettingsAttr);
+      });
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isPrivate())
       continue;
     describeEntryPoint(function, *program.add_entry_points());
-    if (function.getName() == "forward")
-      describeNetwork(function, program);
+    if (function.getName() == "forward") {
+      if (isTrained)
+        describeTask(function, program);
+      describeParameters(function, program);
+    }
     if (function.getName() == "prepare")
       describeDerivedTensors(function, program);
     if (auto settings = function->getAttrOfType<DictionaryAttr>(
@@ -135,6 +161,11 @@ proto::Program mlir::dann::describeProgram(ModuleOp module) {
   return program;
 }
 
+static bool isUnsigned(proto::ElementType type) {
+  return type == proto::U8 || type == proto::U16 || type == proto::U32 ||
+         type == proto::U64;
+}
+
 /// Whether the lowered function takes what the description says, and scratch
 /// memory.
 static bool isDescribedBy(func::FuncOp function,
@@ -148,7 +179,8 @@ static bool isDescribedBy(func::FuncOp function,
        llvm::zip_first(entry.arguments(), function.getArgumentTypes())) {
     auto buffer = dyn_cast<MemRefType>(argument);
     if (!buffer || buffer.getRank() != type.shape_size() ||
-        toElementType(buffer.getElementType()) != type.element_type() ||
+        toElementType(buffer.getElementType(),
+                      isUnsigned(type.element_type())) != type.element_type() ||
         !buffer.getLayout().isIdentity())
       return false;
   }

@@ -36,6 +36,8 @@ template <typename F> decltype(auto) visit(ElementType type, F &&f) {
     return f(std::uint16_t());
   case ElementType::U32:
     return f(std::uint32_t());
+  case ElementType::U64:
+    return f(std::uint64_t());
   case ElementType::Bool:
     return f(bool());
   }
@@ -52,7 +54,10 @@ std::optional<std::int64_t> element_count_of(const Shape &shape,
 /// huge pages, and in them if the system has some. Throws OutOfMemory.
 std::shared_ptr<void> allocate_elements(std::size_t bytes);
 
-/// Converts all elements of `from` to `type` (f32, f64, i64, or that of
+/// Whether elements of other types can be converted to `type`.
+bool can_convert_to(ElementType type);
+
+/// Converts all elements of `from` to `type` (one of can_convert_to, or that of
 /// `from`) into the buffer `to`. Throws InvalidArgument if a floating-point
 /// value has no i64.
 void convert_elements(const Tensor &from, ElementType type, void *to);
@@ -64,9 +69,9 @@ std::int64_t find_outside(const Tensor &tensor, double minimum, double maximum);
 /// The index of the first element that is infinite or NaN, or -1.
 std::int64_t find_not_finite(const Tensor &tensor);
 
-/// Throws InvalidData if a tensor read from the file `path` is of bools, and a
-/// byte of it is not.
-void check_bools(const Tensor &tensor, const std::string &path);
+/// Throws InvalidData if a tensor is of bools, and a byte of it is not.
+/// `source` is the file or the argument that it comes from.
+void check_bools(const Tensor &tensor, const std::string &source);
 
 /// The element at a flat index, for a message.
 std::string element_text(const Tensor &tensor, std::int64_t index);

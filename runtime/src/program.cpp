@@ -63,12 +63,13 @@ public:
     check(result_.element_type == ElementType::F32 ||
               result_.element_type == ElementType::F64,
           "the program computes in ", name_of(result_.element_type));
-    read_input(program.input());
     result_.classes = program.classes();
-    check(result_.classes > 0, "there are no classes");
+    check(result_.classes >= 0, "there are ", result_.classes, " classes");
+    if (trains())
+      read_input(program.input());
     for (const proto::Parameter &parameter : program.parameters())
       read_parameter(parameter);
-    check(!result_.parameters.empty(), "there are no parameters");
+    check(!trains() || !result_.parameters.empty(), "there are no parameters");
     for (const proto::DerivedTensor &tensor : program.derived_tensors())
       read_derived_tensor(tensor);
     for (const proto::EntryPoint &entry_point : program.entry_points())
@@ -76,7 +77,8 @@ public:
     check(result_.derived_tensors.empty() ||
               entry_point_names_.count("prepare") != 0,
           "there are derived tensors but no entry point prepare");
-    read_defaults(program.defaults());
+    if (trains())
+      read_defaults(program.defaults());
     result_.loss = program.loss();
     result_.optimizer = program.optimizer();
     result_.backend = program.backend();
@@ -88,6 +90,8 @@ public:
   }
 
 private:
+  bool trains() const { return result_.classes > 0; }
+
   template <typename... Parts>
   [[noreturn]] static void fail_description(const Parts &...parts) {
     fail(ErrorCode::InvalidData,
@@ -107,8 +111,24 @@ private:
       return ElementType::F32;
     case proto::F64:
       return ElementType::F64;
+    case proto::BOOL:
+      return ElementType::Bool;
+    case proto::I8:
+      return ElementType::I8;
+    case proto::I16:
+      return ElementType::I16;
+    case proto::I32:
+      return ElementType::I32;
     case proto::I64:
       return ElementType::I64;
+    case proto::U8:
+      return ElementType::U8;
+    case proto::U16:
+      return ElementType::U16;
+    case proto::U32:
+      return ElementType::U32;
+    case proto::U64:
+      return ElementType::U64;
     case proto::BF16:
       return ElementType::BF16;
     default:
@@ -116,16 +136,18 @@ private:
     }
   }
 
-  /// Extents of at least 1, of which the first may be kBatch if allowed.
+  /// Extents of at least 1, or 0 if the program does not train, of which the
+  /// first may be kBatch if allowed.
   template <typename Extents>
-  static Shape shape(const Extents &extents, bool batch_allowed,
-                     const std::string &owner) {
+  Shape shape(const Extents &extents, bool batch_allowed,
+              const std::string &owner) const {
     Shape shape(extents.begin(), extents.end());
     Shape of_one_sample = shape;
     if (batch_allowed && !shape.empty() && shape[0] == kBatch)
       of_one_sample[0] = 1;
-    bool positive = std::all_of(of_one_sample.begin(), of_one_sample.end(),
-                                [](std::int64_t extent) { return extent > 0; });
+    bool positive = std::all_of(
+        of_one_sample.begin(), of_one_sample.end(),
+        [&](std::int64_t extent) { return extent >= (trains() ? 1 : 0); });
     check(positive && element_count_of(of_one_sample, ElementType::F64), owner,
           " has the shape ", to_string(shape));
     return shape;
@@ -202,7 +224,8 @@ private:
                 derived_names_.count(argument.name()) == 0,
             owner, " is written, which prepare alone does");
     }
-    check_signature(read);
+    if (trains())
+      check_signature(read);
     if (read.name == "prepare")
       check_prepare(read);
     read_scratch(entry_point.scratch(), read);
@@ -278,6 +301,8 @@ private:
       check(argument.element_type != ElementType::BF16, owner,
             " is bf16 but no derived tensor");
 
+    if (!trains())
+      return;
     const std::string &name = argument.name;
     if (name == "x") {
       Shape shape = result_.input_shape;

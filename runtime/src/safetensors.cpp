@@ -26,8 +26,8 @@ constexpr TypeName kTypeNames[] = {
     {"I8", ElementType::I8},     {"I16", ElementType::I16},
     {"I32", ElementType::I32},   {"I64", ElementType::I64},
     {"U8", ElementType::U8},     {"U16", ElementType::U16},
-    {"U32", ElementType::U32},   {"BOOL", ElementType::Bool},
-    {"BF16", ElementType::BF16},
+    {"U32", ElementType::U32},   {"U64", ElementType::U64},
+    {"BOOL", ElementType::Bool}, {"BF16", ElementType::BF16},
 };
 
 // The format's own limit.

@@ -307,6 +307,10 @@ struct Session::Impl {
 
     const Tensor *bound = &value;
     if (value.element_type() != argument.element_type) {
+      if (!can_convert_to(argument.element_type))
+        fail(ErrorCode::InvalidArgument, argument.name, " is ",
+             name_of(value.element_type()), ", but the model ",
+             description.name, " needs ", name_of(argument.element_type));
       if (slot.buffer.shape() != slot.shape)
         slot.buffer = Tensor(argument.element_type, slot.shape);
       try {
@@ -318,8 +322,9 @@ struct Session::Impl {
       bound = &slot.buffer;
     }
 
-    if (input.checked) {
-      // Looked at when it was read.
+    check_bools(*bound, argument.name);
+    if (input.checked || description.classes == 0) {
+      // Looked at when it was read, or without a meaning.
     } else if (argument.name == "x") {
       check_range("x", *bound, description.input_minimum,
                   description.input_maximum);
@@ -372,7 +377,7 @@ struct Session::Impl {
     // Before anything of batch size zero is prepared.
     for (const Argument &argument : described.arguments)
       if (argument.access == Access::Read && !find_input(argument.name) &&
-          argument.name != "learning_rate" &&
+          (argument.name != "learning_rate" || description.classes == 0) &&
           find_parameter(argument.name) == kNone &&
           find_derived(argument.name) == kNone)
         fail(ErrorCode::InvalidArgument, "the entry point ", described.name,

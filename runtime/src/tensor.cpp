@@ -39,6 +39,8 @@ const char *name_of(ElementType type) {
     return "u16";
   case ElementType::U32:
     return "u32";
+  case ElementType::U64:
+    return "u64";
   case ElementType::Bool:
     return "bool";
   }
@@ -180,6 +182,11 @@ template <typename To> void convert_all(const Tensor &from, To *to) {
 
 } // namespace
 
+bool can_convert_to(ElementType type) {
+  return type == ElementType::F32 || type == ElementType::F64 ||
+         type == ElementType::I64;
+}
+
 void convert_elements(const Tensor &from, ElementType type, void *to) {
   if (from.element_type() == type) {
     if (from.byte_size() != 0)
@@ -247,14 +254,14 @@ std::int64_t find_not_finite(const Tensor &tensor) {
   return find_outside(tensor, -largest, largest);
 }
 
-void check_bools(const Tensor &tensor, const std::string &path) {
+void check_bools(const Tensor &tensor, const std::string &source) {
   if (tensor.element_type() != ElementType::Bool)
     return;
   auto *bytes = static_cast<const unsigned char *>(tensor.bytes());
   for (std::size_t i = 0; i < tensor.byte_size(); ++i)
     if (bytes[i] > 1)
-      fail(ErrorCode::InvalidData, path, ": element ", i, " is ", int(bytes[i]),
-           ", which is not a bool");
+      fail(ErrorCode::InvalidData, source, ": element ", i, " is ",
+           int(bytes[i]), ", which is not a bool");
 }
 
 std::string element_text(const Tensor &tensor, std::int64_t index) {

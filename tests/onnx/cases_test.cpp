@@ -283,15 +283,14 @@ TEST_P(OnnxCase, Outputs) {
   RecordProperty("result", failure.empty() ? "passed" : failure);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Data, OnnxCase, testing::ValuesIn(all_cases()),
-    [](const testing::TestParamInfo<std::string> &info) {
-      std::string name = info.param;
-      std::replace_if(
-          name.begin(), name.end(), [](char c) { return !std::isalnum(c); },
-          '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Data, OnnxCase, testing::ValuesIn(all_cases()),
+                         [](const testing::TestParamInfo<std::string> &info) {
+                           std::string name = info.param;
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](char c) { return !std::isalnum(c); }, '_');
+                           return name;
+                         });
 
 TEST(OnnxCases, ExpectedFailuresAreCases) {
   std::vector<std::string> cases = all_cases();

@@ -84,20 +84,22 @@ struct EntryPoint {
   std::vector<Operation> operations; ///< in the order of the program
 };
 
-/// What a program says of itself.
+/// What a program says of itself. The input, the classes, the defaults, the
+/// loss and the optimizer belong to programs that train, and only in those the
+/// names of arguments have a meaning.
 struct Description {
   std::string name;
   ElementType element_type; ///< of parameters, input and results; f32 or f64
   Shape input_shape;        ///< of one sample
-  double input_minimum;     ///< every input value lies in
-  double input_maximum;     ///< [input_minimum, input_maximum]
-  std::int64_t classes;     ///< labels lie in [0, classes)
+  double input_minimum = 0; ///< every input value lies in
+  double input_maximum = 0; ///< [input_minimum, input_maximum]
+  std::int64_t classes = 0; ///< labels lie in [0, classes); 0: does not train
   std::vector<Parameter> parameters;
   std::vector<DerivedTensor> derived_tensors;
   std::vector<EntryPoint> entry_points;
-  std::int64_t default_batch_size;
-  std::int64_t default_epochs;
-  double default_learning_rate;
+  std::int64_t default_batch_size = 0;
+  std::int64_t default_epochs = 0;
+  double default_learning_rate = 0;
   std::string loss;
   std::string optimizer;
   std::string backend;

@@ -39,6 +39,7 @@ enum class ElementType {
   U8,
   U16,
   U32,
+  U64,
   Bool
 };
 
@@ -75,6 +76,8 @@ template <typename T> constexpr ElementType element_type_of() {
     return ElementType::U16;
   else if constexpr (std::is_same_v<T, std::uint32_t>)
     return ElementType::U32;
+  else if constexpr (std::is_same_v<T, std::uint64_t>)
+    return ElementType::U64;
   else {
     static_assert(std::is_same_v<T, bool>, "not an element type");
     return ElementType::Bool;
