@@ -138,10 +138,7 @@ struct Distributor {
     for (Operation *op : all) {
       rewriter.setInsertionPoint(op);
       if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-        auto named = linalg::CopyOp::create(rewriter, op->getLoc(),
-                                            copy.getSource(), copy.getTarget());
-        rewriter.eraseOp(op);
-        distribute(named);
+        distribute(makeLinalg(copy));
       } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
         distribute(linalgOp);
       } else if (!isMemoryEffectFree(op) && !isa<memref::AllocOp>(op) &&
@@ -210,8 +207,17 @@ struct Distributor {
     rewriter.eraseOp(op);
   }
 
+  /// What copies as a loop: LLVM would need a function of MLIR's runtime.
+  linalg::CopyOp makeLinalg(memref::CopyOp copy) {
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPoint(copy);
+    return rewriter.replaceOpWithNewOp<linalg::CopyOp>(copy, copy.getSource(),
+                                                       copy.getTarget());
+  }
+
   /// For operations that this pass knows nothing about.
   void runOnFirstThread(Operation *op) {
+    op->walk([&](memref::CopyOp copy) { makeLinalg(copy); });
     SmallVector<Access> accesses;
     op->walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())

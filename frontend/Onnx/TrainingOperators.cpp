@@ -113,7 +113,8 @@ LogicalResult Optimizer::importTensor(int64_t index, int64_t numTensors) {
   for (int64_t i = 0; i < numStates; ++i) {
     FailureOr<Tensor> state =
         node.elementwise(operands, x.dataType, [&](B &b, ValueRange arguments) {
-          return updateState(b, i, getEntry(b, arguments), arguments.back());
+          return updateState(b, i, getEntry(b, arguments),
+                             arguments[2 + numStates]);
         });
     if (failed(state))
       return failure();
@@ -124,7 +125,7 @@ LogicalResult Optimizer::importTensor(int64_t index, int64_t numTensors) {
   operands.push_back(*factor);
   FailureOr<Tensor> updated =
       node.elementwise(operands, x.dataType, [&](B &b, ValueRange arguments) {
-        return updateValue(b, getEntry(b, arguments), arguments.back());
+        return updateValue(b, getEntry(b, arguments), arguments[2 + numStates]);
       });
   if (failed(updated))
     return failure();
