@@ -141,6 +141,11 @@ struct Distributor {
         distribute(makeLinalg(copy));
       } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
         distribute(linalgOp);
+      } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
+        // All threads need what it gives.
+        ImplicitLocOpBuilder at(op->getLoc(), rewriter);
+        synchronize(at, Access::create(load.getMemRef(), {Share::Whole, 0},
+                                       /*writes=*/false));
       } else if (!isMemoryEffectFree(op) && !isa<memref::AllocOp>(op) &&
                  !op->hasTrait<OpTrait::IsTerminator>()) {
         runOnFirstThread(op);
@@ -229,6 +234,11 @@ struct Distributor {
     ImplicitLocOpBuilder b(op->getLoc(), rewriter);
     synchronize(b, accesses);
     groupResult = nullptr;
+    if (!op->use_empty()) {
+      op->emitOpError("gives something that only one thread would have");
+      hasFailed = true;
+      return;
+    }
     guard(op);
   }
 
