@@ -1,5 +1,6 @@
 //===- ElementwiseOperators.cpp - Arithmetic, logic, activations ----------===//
 
+#include "frontend/Onnx/Activations.h"
 #include "frontend/Onnx/Node.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -518,6 +519,19 @@ Value selectPositive(B &b, Value x, Value positive, Value negative) {
 /// An activation with two numbers as attributes.
 using ParameterBody = Value (*)(B &, Value x, double alpha, double beta);
 
+template <UnaryBody body> Value plain(B &b, Value x, double, double) {
+  return body(b, x);
+}
+Value affine(B &b, Value x, double alpha, double beta) {
+  return arith::AddFOp::create(
+      b, arith::MulFOp::create(b, x, constantLike(b, x, alpha)),
+      constantLike(b, x, beta));
+}
+Value scaledTanh(B &b, Value x, double alpha, double beta) {
+  Value scaled = arith::MulFOp::create(b, x, constantLike(b, x, beta));
+  return arith::MulFOp::create(b, math::TanhOp::create(b, scaled),
+                               constantLike(b, x, alpha));
+}
 Value leakyRelu(B &b, Value x, double alpha, double) {
   return prelu(b, x, constantLike(b, x, alpha), false);
 }
@@ -548,6 +562,22 @@ Value hardSigmoid(B &b, Value x, double alpha, double beta) {
   line = arith::MaximumFOp::create(b, line, constantLike(b, x, 0));
   return arith::MinimumFOp::create(b, line, constantLike(b, x, 1));
 }
+
+/// In RNN, GRU and LSTM.
+constexpr Activation kActivations[] = {
+    {"Affine", affine, true, true, 1, 0},
+    {"Elu", elu, true, false, 1, 0},
+    {"HardSigmoid", hardSigmoid, true, true, 0.2f, 0.5f},
+    {"LeakyRelu", leakyRelu, true, false, 0.01f, 0},
+    {"Relu", plain<relu>, false, false, 0, 0},
+    {"ScaledTanh", scaledTanh, true, true, 1, 1},
+    {"Sigmoid", plain<sigmoid>, false, false, 0, 0},
+    {"Softplus", plain<softplus>, false, false, 0, 0},
+    {"Softsign", plain<softsign>, false, false, 0, 0},
+    {"Tanh", plain<build<math::TanhOp>>, false, false, 0, 0},
+    {"ThresholdedRelu", thresholdedRelu, true, false, 1, 0},
+};
+
 /// Towards 0 by `bias` outside of [-lambda, lambda], 0 inside.
 Value shrink(B &b, Value x, double lambda, double bias) {
   Value isBelow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
@@ -721,7 +751,7 @@ constexpr OperatorEntry kOperators[] = {
                       IntPredicate::uge>},
     {"Where", 9, 3, 3, 1, importWhere},
     {"Clip", 1, 1, 3, 1, importClip},
-    {"Identity", 1, 1, 1, 1, importIdentity},
+    {"Identity", 1, 1, 1, 1, importIdentity, "", /*takesSequences=*/true},
     {"Cast", 1, 1, 1, 1, importCast},
     {"CastLike", 15, 2, 2, 1, importCastLike},
     {"Not", 1, 1, 1, 1, importUnary<logicalNot, Kind::Bool>},
@@ -768,4 +798,11 @@ constexpr OperatorEntry kOperators[] = {
 
 ArrayRef<OperatorEntry> mlir::dann::onnx::getElementwiseOperators() {
   return kOperators;
+}
+
+const Activation *mlir::dann::onnx::findActivation(StringRef name) {
+  for (const Activation &activation : kActivations)
+    if (activation.name.equals_insensitive(name))
+      return &activation;
+  return nullptr;
 }
