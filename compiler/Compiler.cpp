@@ -260,9 +260,16 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
       options, context);
 }
 
-LogicalResult mlir::dann::compileOnnx(StringRef path,
-                                      const CompileOptions &options,
-                                      MLIRContext &context) {
-  return compileModule([&] { return importOnnx(path, context); }, options,
-                       context);
+LogicalResult
+mlir::dann::compileOnnx(StringRef path,
+                        const std::optional<OnnxTraining> &training,
+                        const CompileOptions &options, MLIRContext &context) {
+  return compileModule(
+      [&]() -> OwningOpRef<ModuleOp> {
+        OwningOpRef<ModuleOp> module = importOnnx(path, context);
+        if (module && training && failed(addTraining(*module, *training)))
+          return nullptr;
+        return module;
+      },
+      options, context);
 }
