@@ -94,7 +94,7 @@ struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
     mapping.map(captured, entry->getArguments().drop_front(numOperands));
     op.getRegion().walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
-        if (operand.getParentRegion() != &op.getRegion() &&
+        if (!op.getRegion().isAncestor(operand.getParentRegion()) &&
             !mapping.contains(operand))
           if (Operation *constant = operand.getDefiningOp())
             b.clone(*constant, mapping);
