@@ -1374,8 +1374,8 @@ LogicalResult importNonMaxSuppression(Node &node) {
                   b, compare(b, IntPredicate::sge, chosen, 0),
                   compare(b, IntPredicate::slt, state[1], rows));
               Value row = clampIndex(b, state[1], rows), table = state[0];
-              for (auto [k, value] :
-                   llvm::enumerate(ValueRange{at[0], at[1], chosen})) {
+              SmallVector<Value> numbers = {at[0], at[1], chosen};
+              for (auto [k, value] : llvm::enumerate(numbers)) {
                 SmallVector<Value> place = {
                     row, constantIndex(b, static_cast<int64_t>(k))};
                 Value number =
