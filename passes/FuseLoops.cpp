@@ -55,6 +55,21 @@ bool meetEntryByEntry(linalg::GenericOp first, linalg::GenericOp second) {
   return true;
 }
 
+/// Whether fusing the two saves memory traffic: they meet the same entries of a
+/// buffer in each iteration. Operations that share less, such as the updates of
+/// two layers, which share the learning rate, would make one loop over more and
+/// more buffers the deeper the network is.
+bool meetSameEntries(linalg::GenericOp first, linalg::GenericOp second) {
+  return llvm::any_of(second->getOpOperands(), [&](OpOperand &b) {
+    AffineMap map = second.getMatchingIndexingMap(&b);
+    return map.isPermutation() &&
+           llvm::any_of(first->getOpOperands(), [&](OpOperand &a) {
+             return a.get() == b.get() &&
+                    first.getMatchingIndexingMap(&a) == map;
+           });
+  });
+}
+
 /// Whether `later` may run before `earlier`.
 bool canOvertake(linalg::GenericOp later, Operation *earlier) {
   if (isMemoryEffectFree(earlier) || isa<memref::AllocOp>(earlier))
@@ -162,8 +177,9 @@ struct FuseLoopsPass : dann::impl::FuseLoopsBase<FuseLoopsPass> {
         ++it;
         if (!second || !isElementwise(second))
           continue;
-        if (linalg::GenericOp first = findPartner(second))
-          fuse(first, second);
+        // What both have read may be the result of one before.
+        while (linalg::GenericOp first = findPartner(second))
+          second = fuse(first, second);
       }
     }
   }
@@ -202,7 +218,7 @@ struct FuseLoopsPass : dann::impl::FuseLoopsBase<FuseLoopsPass> {
     for (Operation *op = second->getPrevNode(); op; op = op->getPrevNode()) {
       auto first = dyn_cast<linalg::GenericOp>(op);
       if (first && isElementwise(first) && haveSameLoops(first, second) &&
-          meetEntryByEntry(first, second)) {
+          meetSameEntries(first, second) && meetEntryByEntry(first, second)) {
         bool allAvailable = llvm::all_of(second->getOperands(), [&](Value v) {
           return isAvailable(v, first);
         });

@@ -206,10 +206,10 @@ def FuseLoops : Pass<"dann-fuse-loops", "::mlir::func::FuncOp"> {
   let summary = "fuse elementwise operations on buffers";
   let description = [{
     Two elementwise `linalg.generic` over the same range become one with the
-    results of both if the second may run right behind the first. What only the
-    second one reads is never stored. Unlike fusion on tensors
-    (`linalg-fuse-elementwise-ops`, which runs before), this computes nothing
-    twice where the result of the first has other uses.
+    results of both if they meet the same entries of a buffer and the second may
+    run right behind the first. What only the second one reads is never stored.
+    Unlike fusion on tensors (`linalg-fuse-elementwise-ops`, which runs before),
+    this computes nothing twice where the result of the first has other uses.
   }];
 }
 

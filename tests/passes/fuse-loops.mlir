@@ -251,3 +251,53 @@ func.func @others(%x: memref<8x8xf32>, %y: memref<4x8xf32>, %z: memref<8x8xf32>,
   }
   return
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+#scalar = affine_map<(i, j) -> ()>
+
+// Operations that share a scalar alone would gain nothing: one loop over the
+// parameters of all layers.
+// CHECK-LABEL: func @unrelated
+// CHECK-COUNT-2: linalg.generic
+func.func @unrelated(%rate: memref<f32>, %x: memref<8x8xf32>, %y: memref<8x8xf32>) {
+  linalg.generic {indexing_maps = [#scalar, #id], iterator_types = ["parallel", "parallel"]} ins(%rate : memref<f32>) outs(%x : memref<8x8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = arith.negf %a : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [#scalar, #id], iterator_types = ["parallel", "parallel"]} ins(%rate : memref<f32>) outs(%y : memref<8x8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// What reads two results is fused with both.
+// CHECK-LABEL: func @join
+// CHECK-SAME: (%[[X:.*]]: memref<8x8xf32>, %[[Y:.*]]: memref<8x8xf32>, %[[Z:.*]]: memref<8x8xf32>)
+// CHECK: linalg.generic {{.*}} ins(%[[X]], %[[Y]] : memref<8x8xf32>, memref<8x8xf32>) outs(%[[Z]] : memref<8x8xf32>)
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @join(%x: memref<8x8xf32>, %y: memref<8x8xf32>, %z: memref<8x8xf32>) {
+  %s = memref.alloc() : memref<8x8xf32>
+  %t = memref.alloc() : memref<8x8xf32>
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<8x8xf32>) outs(%s : memref<8x8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = arith.negf %a : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%y : memref<8x8xf32>) outs(%t : memref<8x8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%s, %t : memref<8x8xf32>, memref<8x8xf32>) outs(%z : memref<8x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.mulf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
