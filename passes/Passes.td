@@ -297,6 +297,19 @@ def PlanMemory : Pass<"dann-plan-memory", "::mlir::func::FuncOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def LowerEntryPoints : Pass<"dann-lower-entry-points", "::mlir::ModuleOp"> {
+  let summary = "give entry points the form in which the runtime calls them";
+  let description = [{
+    A function with a memory plan (`dann.scratch`) gets one argument, a pointer
+    to as many pointers to memref descriptors as it had buffers. A buffer's
+    address, and what its type leaves open, are loaded where the buffer is first
+    used. A deep network has hundreds of parameters: with the descriptors' fields
+    as arguments, as `llvm.emit_c_interface` would have them, most of the code of
+    an entry point would move thousands of numbers to and from the stack.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def AllowReassociation : Pass<"dann-allow-reassociation"> {
   let summary = "let the code generator reorder and contract float arithmetic";
   let description = [{
