@@ -260,8 +260,9 @@ def OutlineLoops : Pass<"dann-outline-loops", "::mlir::ModuleOp"> {
   let description = [{
     Every `linalg.generic` on buffers becomes a call of a private function with
     buffers of any size, which operations with the same maps and body share. The
-    code of a network then grows with the kinds of its layers, not with their
-    number.
+    integer constants in which they differ, such as the stream of random numbers
+    for a parameter, are arguments. The code of a network then grows with the
+    kinds of its layers, not with their number.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect",
                            "::mlir::memref::MemRefDialect"];
