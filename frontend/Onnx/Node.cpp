@@ -270,7 +270,7 @@ Node::getBroadcastShape(ArrayRef<Tensor> tensors) {
 LogicalResult Node::checkSize(ArrayRef<int64_t> shape) {
   SmallVector<int64_t> known(shape);
   for (int64_t &extent : known)
-    if (ShapedType::isDynamic(extent))
+    if (ShapedType::isDynamic(extent) && graph.getState().batchSize)
       extent = 1;
   if (static_cast<int64_t>(shape.size()) > kMaxRank)
     return emitError() << "the result would have the rank " << shape.size()
