@@ -194,7 +194,11 @@ LogicalResult importLoop(Node &node) {
            << "its graph has " << (*graph)->output_size() << " outputs, for "
            << numCarried << " carried tensors and " << node.getNumOutputs()
            << " outputs of the loop";
+  // What nobody reads need not be collected.
+  auto isCollected = [&](int i) { return node.hasOutput(numCarried + i); };
   for (int i = 0; i < numCollected; ++i) {
+    if (!isCollected(i))
+      continue;
     Collected rule;
     auto declared = node.getDeclaredShape(numCarried + i);
     if (declared && !declared->empty())
@@ -217,16 +221,25 @@ LogicalResult importLoop(Node &node) {
         if (failed(next))
           return failure();
         outputs->front() = *next;
-        if (!loop.isConditional)
-          outputs->erase(outputs->begin());
-        return outputs;
+        SmallVector<Tensor> kept;
+        for (auto [i, output] : llvm::enumerate(*outputs)) {
+          int collected = static_cast<int>(i) - 1 - numCarried;
+          if ((i > 0 || loop.isConditional) &&
+              (collected < 0 || isCollected(collected)))
+            kept.push_back(output);
+        }
+        return kept;
       });
   if (failed(results))
     return failure();
   ArrayRef<Tensor> given =
       ArrayRef(*results).drop_front(loop.isConditional ? 1 : 0);
-  for (int i = 0; i < node.getNumOutputs(); ++i)
-    node.setOutput(i, given[i]);
+  for (int i = 0; i < node.getNumOutputs(); ++i) {
+    if (i >= numCarried && !isCollected(i - numCarried))
+      continue;
+    node.setOutput(i, given.front());
+    given = given.drop_front();
+  }
   return success();
 }
 

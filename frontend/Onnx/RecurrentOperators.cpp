@@ -324,6 +324,7 @@ LogicalResult RecurrentLayer::importDirection(int64_t index, bool isReverse) {
   }
 
   Loop loop;
+  loop.isInPlace = true;
   int64_t batch = x.getDim(batchAxis);
   loop.count = getValueOrCreateConstantIndexOp(
       b, b.getLoc(), node.getSizes({x.getDim(timeAxis)})[0]);
