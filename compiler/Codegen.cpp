@@ -26,6 +26,7 @@ std::unique_ptr<llvm::TargetMachine> mlir::dann::createTarget(StringRef cpu,
   static bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
     return true;
   }();
   (void)initialized;
@@ -115,9 +116,41 @@ static llvm::Function *buildInvoke(llvm::Module &module, StringRef entry) {
   return invoke;
 }
 
+/// Has the assembler take in the file with initial values. LLVM never holds
+/// them as a constant.
+static llvm::Constant *includeValues(llvm::Module &module,
+                                     const ValuesFile &values,
+                                     const llvm::Triple &triple) {
+  llvm::LLVMContext &context = module.getContext();
+  if (values.size == 0)
+    return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0));
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  // Large sections lie where they do not push code out of the reach of jumps.
+  os << ".pushsection "
+     << (triple.getArch() == llvm::Triple::x86_64
+             ? ".lrodata.dann_values,\"al\",@progbits"
+             : ".rodata.dann_values,\"a\",%progbits")
+     << "\n.balign 64\n.hidden dann_values\n.globl dann_values\n"
+     << "dann_values:\n.incbin \"";
+  for (char c : values.path) {
+    if (c == '"' || c == '\\')
+      os << '\\';
+    os << c;
+  }
+  os << "\"\n.popsection\n";
+  module.appendModuleInlineAsm(text);
+  auto *global = new llvm::GlobalVariable(
+      module, llvm::Type::getInt8Ty(context), /*isConstant=*/true,
+      llvm::GlobalValue::ExternalLinkage, nullptr, "dann_values");
+  global->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return global;
+}
+
 /// Emits `dann_model`, a dann::ModelAbi.
-static void buildModelTable(llvm::Module &module,
-                            const proto::Program &program) {
+static void buildModelTable(llvm::Module &module, const proto::Program &program,
+                            const ValuesFile &values,
+                            const llvm::Triple &triple) {
   llvm::LLVMContext &context = module.getContext();
   auto *i32 = llvm::Type::getInt32Ty(context);
   auto *i64 = llvm::Type::getInt64Ty(context);
@@ -146,7 +179,9 @@ static void buildModelTable(llvm::Module &module,
       addConstant(llvm::ConstantStruct::getAnon(
                       {llvm::ConstantInt::get(i32, ::dann::kAbiVersion),
                        llvm::ConstantInt::get(i32, entries.size()), description,
-                       llvm::ConstantInt::get(i64, bytes.size()), entryTable}),
+                       llvm::ConstantInt::get(i64, bytes.size()), entryTable,
+                       includeValues(module, values, triple),
+                       llvm::ConstantInt::get(i64, values.size)}),
                   "dann_model");
   model->setLinkage(llvm::GlobalValue::ExternalLinkage);
 }
@@ -223,7 +258,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
 
 std::unique_ptr<llvm::Module>
 mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
-                         llvm::TargetMachine &target,
+                         const ValuesFile &values, llvm::TargetMachine &target,
                          llvm::LLVMContext &context) {
   dropDannAttributes(module);
   std::unique_ptr<llvm::Module> llvmModule =
@@ -232,7 +267,7 @@ mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
     module.emitError("compiler bug: the module does not translate to LLVM IR");
     return nullptr;
   }
-  buildModelTable(*llvmModule, program);
+  buildModelTable(*llvmModule, program, values, target.getTargetTriple());
   setTarget(*llvmModule, target);
   optimize(*llvmModule, target);
   return llvmModule;

@@ -121,19 +121,23 @@ Value prelu(B &b, Value x, Value slope, bool isUnsigned) {
 }
 
 /// Before opset 7 the second operand was broadcast if asked to, at an axis that
-/// need not be the last.
+/// need not be the last. One element is broadcast wherever the axis is.
 FailureOr<Tensor> alignOldBroadcast(Node &node, Tensor x, Tensor y) {
   if (node.getOpset() >= 7 || !node.getInt("broadcast", 0))
     return y;
-  FailureOr<int64_t> axis =
-      node.getAxis("axis", x.getRank() - y.getRank(), x.getRank());
-  if (failed(axis))
-    return failure();
-  int64_t behind = x.getRank() - *axis - y.getRank();
-  if (behind <= 0)
-    return y;
+  if (y.getType().hasStaticShape() && y.getType().getNumElements() == 1 &&
+      y.getRank() <= x.getRank())
+    return node.reshape(y, {});
+  int64_t last = x.getRank() - y.getRank();
+  int64_t axis = node.getInt("axis", last);
+  if (axis < 0 && axis >= -x.getRank())
+    axis += x.getRank();
+  if (axis < 0 || axis > last)
+    return node.emitError()
+           << "cannot broadcast " << y.getType() << " to dimensions " << axis
+           << " on of " << x.getType();
   SmallVector<int64_t> shape(y.getShape());
-  shape.append(behind, 1);
+  shape.append(last - axis, 1);
   return node.reshape(y, shape);
 }
 
@@ -205,6 +209,37 @@ LogicalResult importMean(Node &node) {
   if (failed(mean))
     return failure();
   node.setOutput(0, *mean);
+  return success();
+}
+
+LogicalResult importPRelu(Node &node) {
+  Tensor x = node.getInput(0);
+  FailureOr<Tensor> slope = node.getInput(1);
+  if (failed(requireKind(node, x, Kind::Number)) ||
+      failed(node.requireSameType({x, *slope})))
+    return failure();
+  // Before opset 7 there was one slope, or one for each channel.
+  if (node.getOpset() < 7 && slope->getRank() == 1 && x.getRank() > 1 &&
+      slope->getDim(0) != 1) {
+    SmallVector<int64_t> shape(x.getRank() - 1, 1);
+    shape[0] = slope->getDim(0);
+    slope = node.reshape(*slope, shape);
+    if (failed(slope))
+      return failure();
+  }
+  FailureOr<SmallVector<int64_t>> shape = node.getBroadcastShape({x, *slope});
+  if (failed(shape))
+    return failure();
+  if (ArrayRef(*shape) != x.getShape())
+    return node.emitError() << "the slopes " << slope->getType()
+                            << " do not broadcast to " << x.getType();
+  FailureOr<Tensor> result = node.elementwise(
+      {x, *slope}, x.dataType, [&](B &b, ValueRange arguments) {
+        return prelu(b, arguments[0], arguments[1], x.isUnsigned());
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
   return success();
 }
 
@@ -695,7 +730,7 @@ constexpr OperatorEntry kOperators[] = {
     {"And", 1, 2, 2, 1, importBinary<logicalAnd, Kind::Bool>},
     {"Or", 1, 2, 2, 1, importBinary<logicalOr, Kind::Bool>},
     {"Xor", 1, 2, 2, 1, importBinary<logicalXor, Kind::Bool>},
-    {"PRelu", 1, 2, 2, 1, importBinary<prelu>},
+    {"PRelu", 1, 2, 2, 1, importPRelu},
     {"Max", 1, 1, kAnyNumber, 1, importVariadic<maximum>},
     {"Min", 1, 1, kAnyNumber, 1, importVariadic<minimum>},
     {"Sum", 1, 1, kAnyNumber, 1, importVariadic<add>},

@@ -362,15 +362,28 @@ LogicalResult ModelImporter::collectInputs() {
   return success();
 }
 
+/// The initializers that batch normalisation takes for the statistics of
+/// another training: none are to be trained.
+static llvm::StringSet<> findStatistics(const proto::GraphProto &graph) {
+  llvm::StringSet<> names;
+  for (const proto::NodeProto &node : graph.node())
+    if (node.op_type() == "BatchNormalization")
+      for (int i = 3; i < node.input_size(); ++i)
+        names.insert(node.input(i));
+  return names;
+}
+
 LogicalResult ModelImporter::collectParameters() {
+  llvm::StringSet<> statistics = findStatistics(graph);
   llvm::StringSet<> seen;
   for (const proto::TensorProto &tensor : graph.initializer()) {
     Location loc = state.file->getLocation(tensor.name());
     if (tensor.name().empty() || !seen.insert(tensor.name()).second)
       return emitError(loc)
              << "there are two initializers named '" << tensor.name() << "'";
-    if (tensor.data_type() != proto::TensorProto::FLOAT &&
-        tensor.data_type() != proto::TensorProto::DOUBLE)
+    // Programs have parameters of one type.
+    if (tensor.data_type() != proto::TensorProto::FLOAT ||
+        statistics.contains(tensor.name()))
       continue;
     ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
     if (!elements)

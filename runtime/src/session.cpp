@@ -155,6 +155,9 @@ struct Session::Impl {
       : program(std::move(given)), description(program->description()),
         execution(options.threads ? options.threads : core_count()),
         parameters(description) {
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      if (const void *value = description.parameters[i].initial_value)
+        store_parameter(i, checked_parameter(i, borrow_initial(i, value)));
     for (const DerivedTensor &tensor : description.derived_tensors)
       derived.emplace_back(tensor.element_type, tensor.shape);
     for (const EntryPoint &entry_point : description.entry_points) {
@@ -167,6 +170,13 @@ struct Session::Impl {
                    find_derived(argument.name) != kNone;
           }));
     }
+  }
+
+  Tensor borrow_initial(std::size_t parameter, const void *value) const {
+    const Shape &shape = description.parameters[parameter].shape;
+    if (description.element_type == ElementType::F64)
+      return Tensor::borrow(static_cast<const double *>(value), shape);
+    return Tensor::borrow(static_cast<const float *>(value), shape);
   }
 
   std::size_t find_parameter(std::string_view name) const {

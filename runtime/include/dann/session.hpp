@@ -42,7 +42,8 @@ struct Evaluation {
 /// found before, and leave the session as it was.
 class DANN_API Session {
 public:
-  /// Throws Incompatible if this CPU lacks what the program was compiled for,
+  /// Parameters have the initial values that the program holds, if any. Throws
+  /// Incompatible if this CPU lacks what the program was compiled for,
   /// InvalidArgument for a number of threads out of range, and OutOfMemory or
   /// Internal if the system refuses to start them.
   explicit Session(std::shared_ptr<const Program> program,
