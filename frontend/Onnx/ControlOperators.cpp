@@ -462,13 +462,6 @@ LogicalResult importBatchedScan(Node &node) {
 
 using Elements = std::vector<Tensor>;
 
-Tensor makeSequence(Elements elements, int32_t dataType) {
-  Tensor result;
-  result.dataType = dataType;
-  result.sequence = std::make_shared<const Elements>(std::move(elements));
-  return result;
-}
-
 FailureOr<Tensor> getSequence(Node &node, int index) {
   Tensor input = node.getInput(index);
   if (!input.sequence)
@@ -507,7 +500,7 @@ LogicalResult importSequenceEmpty(Node &node) {
   if (dataType < 0 || dataType > 1000 ||
       !getElementType(static_cast<int32_t>(dataType), node.getContext()))
     return node.emitError() << "the type " << dataType << " is not supported";
-  node.setOutput(0, makeSequence({}, static_cast<int32_t>(dataType)));
+  node.setOutput(0, node.makeSequence({}, static_cast<int32_t>(dataType)));
   return success();
 }
 
@@ -516,7 +509,7 @@ LogicalResult importSequenceConstruct(Node &node) {
   if (failed(node.requireSameType(inputs)))
     return failure();
   node.setOutput(
-      0, makeSequence({inputs.begin(), inputs.end()}, inputs[0].dataType));
+      0, node.makeSequence({inputs.begin(), inputs.end()}, inputs[0].dataType));
   return success();
 }
 
@@ -532,7 +525,7 @@ LogicalResult importSequenceInsert(Node &node) {
   if (failed(position))
     return failure();
   elements.insert(elements.begin() + *position, *tensor);
-  node.setOutput(0, makeSequence(std::move(elements), sequence->dataType));
+  node.setOutput(0, node.makeSequence(std::move(elements), sequence->dataType));
   return success();
 }
 
@@ -548,7 +541,7 @@ LogicalResult importSequenceErase(Node &node) {
   if (failed(position))
     return failure();
   elements.erase(elements.begin() + *position);
-  node.setOutput(0, makeSequence(std::move(elements), sequence->dataType));
+  node.setOutput(0, node.makeSequence(std::move(elements), sequence->dataType));
   return success();
 }
 
@@ -653,7 +646,7 @@ LogicalResult importSplitToSequence(Node &node) {
   // Of parts of sizes that are not known, at least there is the number.
   if (split && split.getRank() == 1 && split.getType().hasStaticShape() &&
       !known && split.getDim(0) <= KnownContents::kMaxElements) {
-    node.setOutput(0, makeSequence(Elements(split.getDim(0)), x.dataType));
+    node.setOutput(0, node.makeSequence(Elements(split.getDim(0)), x.dataType));
     return success();
   }
   if (ShapedType::isDynamic(extent))
@@ -691,7 +684,7 @@ LogicalResult importSplitToSequence(Node &node) {
     elements.push_back(dropsAxis ? node.squeeze(part, *axis) : part);
     offsets[*axis] += size;
   }
-  node.setOutput(0, makeSequence(std::move(elements), x.dataType));
+  node.setOutput(0, node.makeSequence(std::move(elements), x.dataType));
   return success();
 }
 
@@ -731,7 +724,7 @@ LogicalResult importSequenceMap(Node &node) {
     }
   }
   for (auto [i, output] : llvm::enumerate(outputs))
-    node.setOutput(i, makeSequence(output, output[0].dataType));
+    node.setOutput(i, node.makeSequence(output, output[0].dataType));
   return success();
 }
 
