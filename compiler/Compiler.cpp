@@ -12,6 +12,7 @@
 #include "passes/Registration.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "llvm/Support/FileSystem.h"
@@ -53,7 +54,10 @@ static LogicalResult run(StringRef passes, ModuleOp module) {
   if (failed(parsePassPipeline(passes, pm)))
     return module.emitError()
            << "compiler bug: the pipeline '" << passes << "' does not parse";
-  return pm.run(module);
+  // dann-opt verifies after every pass. Here that would be a quarter of the
+  // time.
+  pm.enableVerifier(false);
+  return success(succeeded(pm.run(module)) && succeeded(verify(module)));
 }
 
 namespace {
