@@ -360,7 +360,8 @@ LogicalResult importDFT(Node &node) {
     return node.emitError()
            << "cannot transform dimension " << *axis << " of " << x.getType();
   int64_t extent = x.getDim(*axis);
-  Transform how = {{Tensor(), extent}, extent, 0, node.getInt("inverse", 0) != 0};
+  Transform how = {
+      {Tensor(), extent}, extent, 0, node.getInt("inverse", 0) != 0};
   if (node.hasInput(1)) {
     FailureOr<Number> length = getInteger(node, 1);
     if (failed(length))
