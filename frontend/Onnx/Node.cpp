@@ -55,6 +55,12 @@ std::optional<SmallVector<double>> Node::getKnownFloats(int index) {
   return getKnownContents().getFloats(input.value);
 }
 
+Tensor Node::makeSequence(std::vector<Tensor> elements, int32_t dataType) {
+  auto &sequences = graph.getState().sequences;
+  sequences.push_back(std::move(elements));
+  return {nullptr, dataType, &sequences.back()};
+}
+
 Tensor Node::lookup(StringRef name) const { return graph.lookup(name); }
 
 KnownContents &Node::getKnownContents() { return graph.getState().known; }
