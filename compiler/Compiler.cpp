@@ -263,6 +263,12 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
 LogicalResult mlir::dann::compileOnnx(StringRef path,
                                       const CompileOptions &options,
                                       MLIRContext &context) {
-  return compileModule([&] { return importOnnx(path, context); }, options,
-                       context);
+  return compileModule(
+      [&]() -> OwningOpRef<ModuleOp> {
+        OwningOpRef<ModuleOp> module = importOnnx(path, context);
+        if (module && failed(run("dann-raise-ei-layers", *module)))
+          return nullptr;
+        return module;
+      },
+      options, context);
 }
