@@ -3,6 +3,7 @@
 #include "passes/DenseLayerForm.h"
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
@@ -191,7 +192,8 @@ bool DenseMatcher::matchSum(const Sum &sum) {
   if (isScaled)
     layer.fault = llvm::formatv("its excitation is scaled by {0} and its "
                                 "inhibition by {1} instead of 1 and -1",
-                                excitation.coefficient, inhibition.coefficient)
+                                llvm::format("%g", excitation.coefficient),
+                                llvm::format("%g", inhibition.coefficient))
                       .str();
   if (!excitation.divisor)
     return true;

@@ -243,7 +243,7 @@ Fault DenseRaiser::addStrength() {
           return llvm::formatv(
                      "its divisor's weights are not wei e^alpha: column {0} is "
                      "{1} times wei in sum, but not at [{2}, {0}]",
-                     i, strength, e)
+                     i, llvm::format("%g", strength), e)
               .str();
       }
       strengths.push_back(strength);
@@ -251,7 +251,8 @@ Fault DenseRaiser::addStrength() {
   }
   for (auto [i, strength] : llvm::enumerate(strengths))
     if (!(strength > 0) || !std::isfinite(strength))
-      return llvm::formatv("its strength e^alpha is {0} at [{1}]", strength, i)
+      return llvm::formatv("its strength e^alpha is {0} at [{1}]",
+                           llvm::format("%g", strength), i)
           .str();
   alpha.initial =
       makeElements(RankedTensorType::get({layer.ni}, elementType), "alpha",
@@ -260,9 +261,14 @@ Fault DenseRaiser::addStrength() {
 }
 
 /// Whether the parameter, and what is computed from it, serve the layer alone.
-/// Exporters merge equal parameters, so what has one value everywhere need not
-/// be shared on purpose.
+/// Exporters merge equal parameters, so one with the same value everywhere need
+/// not be shared on purpose; what is computed from it is.
 Fault DenseRaiser::checkUses(Parameter &parameter) {
+  ElementsAttr initial = getInitialValue(parameter.argument);
+  Elements elements = *Elements::of(initial);
+  bool mayBeMerged =
+      llvm::all_of(llvm::seq<int64_t>(0, initial.getNumElements()),
+                   [&](int64_t i) { return elements[i] == elements[0]; });
   SmallVector<Value> pending = {parameter.argument};
   DenseSet<Value> seen;
   while (!pending.empty()) {
@@ -272,20 +278,14 @@ Fault DenseRaiser::checkUses(Parameter &parameter) {
     for (Operation *user : value.getUsers()) {
       if (isa<tensor::DimOp>(user))
         continue;
-      if (between.contains(user)) {
+      if (between.contains(user))
         llvm::append_range(pending, user->getResults());
-        continue;
-      }
-      ElementsAttr initial = getInitialValue(parameter.argument);
-      Elements elements = *Elements::of(initial);
-      parameter.isShared =
-          llvm::all_of(llvm::seq<int64_t>(0, initial.getNumElements()),
-                       [&](int64_t i) { return elements[i] == elements[0]; });
-      if (parameter.isShared)
-        return std::nullopt;
-      return ("its " + stringifyRole(parameter.role) +
-              " is used outside of the layer, too")
-          .str();
+      else if (mayBeMerged && value == parameter.argument)
+        parameter.isShared = true;
+      else
+        return ("its " + stringifyRole(parameter.role) +
+                " is used outside of the layer, too")
+            .str();
     }
   }
   return std::nullopt;
