@@ -8,7 +8,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -96,26 +95,6 @@ bool mlir::dann::hasBf16Products(const llvm::TargetMachine &target) {
           subtarget.checkFeatures("+amx-bf16"));
 }
 
-/// A function void(ptr *arguments) that passes the pointers on to the C wrapper
-/// of an entry point.
-static llvm::Function *buildInvoke(llvm::Module &module, StringRef entry) {
-  llvm::LLVMContext &context = module.getContext();
-  llvm::Function *callee = module.getFunction(("_mlir_ciface_" + entry).str());
-  auto *pointer = llvm::PointerType::get(context, 0);
-  auto *type =
-      llvm::FunctionType::get(llvm::Type::getVoidTy(context), pointer, false);
-  auto *invoke = llvm::Function::Create(type, llvm::Function::InternalLinkage,
-                                        "dann_invoke_" + entry, module);
-  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "entry", invoke));
-  SmallVector<llvm::Value *> arguments;
-  for (unsigned i = 0, e = callee->arg_size(); i < e; ++i)
-    arguments.push_back(builder.CreateLoad(
-        pointer, builder.CreateConstGEP1_64(pointer, invoke->getArg(0), i)));
-  builder.CreateCall(callee, arguments);
-  builder.CreateRetVoid();
-  return invoke;
-}
-
 /// Has the assembler take in the file with initial values. LLVM never holds
 /// them as a constant.
 static llvm::Constant *includeValues(llvm::Module &module,
@@ -165,7 +144,7 @@ static void buildModelTable(llvm::Module &module, const proto::Program &program,
     entries.push_back(llvm::ConstantStruct::getAnon(
         {addConstant(llvm::ConstantDataArray::getString(context, entry.name()),
                      "dann_name_" + entry.name()),
-         buildInvoke(module, entry.name())}));
+         module.getFunction(entry.name())}));
   auto *entryTable = addConstant(
       llvm::ConstantArray::get(
           llvm::ArrayType::get(entries.front()->getType(), entries.size()),
@@ -211,22 +190,11 @@ static void setTarget(llvm::Module &module, llvm::TargetMachine &target) {
 
 /// Removes the attributes of the dann dialect, for which LLVM IR has no place.
 static void dropDannAttributes(ModuleOp module) {
-  auto isOurs = [](NamedAttribute attribute) {
-    return attribute.getNameDialect() &&
-           attribute.getNameDialect()->getNamespace() ==
-               DannDialect::getDialectNamespace();
-  };
-  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     for (NamedAttribute attribute :
          llvm::to_vector(function->getDiscardableAttrs()))
-      if (isOurs(attribute))
+      if (isa_and_nonnull<DannDialect>(attribute.getNameDialect()))
         function->removeDiscardableAttr(attribute.getName());
-    for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
-      for (NamedAttribute attribute : llvm::to_vector(
-               mlir::function_interface_impl::getArgAttrs(function, i)))
-        if (isOurs(attribute))
-          function.removeArgAttr(i, attribute.getName());
-  }
 }
 
 /// LLVM's simplifications of functions. Loops are vector code already, and

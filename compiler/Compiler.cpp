@@ -12,6 +12,7 @@
 #include "passes/Registration.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "llvm/Support/FileSystem.h"
@@ -53,7 +54,10 @@ static LogicalResult run(StringRef passes, ModuleOp module) {
   if (failed(parsePassPipeline(passes, pm)))
     return module.emitError()
            << "compiler bug: the pipeline '" << passes << "' does not parse";
-  return pm.run(module);
+  // dann-opt verifies after every pass. Here that would be a quarter of the
+  // time.
+  pm.enableVerifier(false);
+  return success(succeeded(pm.run(module)) && succeeded(verify(module)));
 }
 
 namespace {
@@ -260,13 +264,16 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
       options, context);
 }
 
-LogicalResult mlir::dann::compileOnnx(StringRef path,
-                                      const CompileOptions &options,
-                                      MLIRContext &context) {
+LogicalResult
+mlir::dann::compileOnnx(StringRef path,
+                        const std::optional<OnnxTraining> &training,
+                        const CompileOptions &options, MLIRContext &context) {
   return compileModule(
       [&]() -> OwningOpRef<ModuleOp> {
         OwningOpRef<ModuleOp> module = importOnnx(path, context);
-        if (module && failed(run("dann-raise-ei-layers", *module)))
+        // Training depends on what the parameters are.
+        if (!module || failed(run("dann-raise-ei-layers", *module)) ||
+            (training && failed(addTraining(*module, *training))))
           return nullptr;
         return module;
       },

@@ -16,6 +16,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <numbers>
+
 using namespace mlir;
 using namespace mlir::dann;
 
@@ -50,9 +52,17 @@ struct ScalarModel
   }
 };
 
-Value addRule(ImplicitLocOpBuilder &, Operation *, Value dy, unsigned) {
-  return dy;
-}
+/// Sums of tensors are what reverse sweeps are made of.
+struct AddModel
+    : DifferentiableOpInterface::ExternalModel<AddModel, arith::AddFOp> {
+  bool isDifferentiable(Operation *) const { return true; }
+  void buildVjp(Operation *, OpBuilder &, ArrayRef<Value> cotangents,
+                const llvm::BitVector &active,
+                MutableArrayRef<Value> operandCotangents) const {
+    for (unsigned i : active.set_bits())
+      operandCotangents[i] = cotangents[0];
+  }
+};
 Value subRule(ImplicitLocOpBuilder &b, Operation *, Value dy, unsigned i) {
   return i == 0 ? dy : arith::NegFOp::create(b, dy).getResult();
 }
@@ -105,6 +115,48 @@ Value tanhRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
   Value square = arith::MulFOp::create(b, op->getResult(0), op->getResult(0));
   Value slope = arith::SubFOp::create(b, constant(b, dy.getType(), 1), square);
   return arith::MulFOp::create(b, dy, slope);
+}
+Value log1pRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value shifted =
+      arith::AddFOp::create(b, op->getOperand(0), constant(b, dy.getType(), 1));
+  return arith::DivFOp::create(b, dy, shifted);
+}
+Value expM1Rule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value power =
+      arith::AddFOp::create(b, op->getResult(0), constant(b, dy.getType(), 1));
+  return arith::MulFOp::create(b, dy, power);
+}
+Value sinRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  return arith::MulFOp::create(b, dy,
+                               math::CosOp::create(b, op->getOperand(0)));
+}
+Value cosRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value slope = math::SinOp::create(b, op->getOperand(0));
+  return arith::NegFOp::create(b, arith::MulFOp::create(b, dy, slope));
+}
+/// dy * 2 / sqrt(pi) * e^(-x^2).
+Value erfRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value x = op->getOperand(0);
+  Value power = math::ExpOp::create(
+      b, arith::NegFOp::create(b, arith::MulFOp::create(b, x, x)));
+  Value slope = arith::MulFOp::create(
+      b, power, constant(b, dy.getType(), 2 * std::numbers::inv_sqrtpi));
+  return arith::MulFOp::create(b, dy, slope);
+}
+/// Of the base y x^(y-1); of the exponent log(x) x^y, 0 where the base is 0.
+Value powRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned i) {
+  Value x = op->getOperand(0), y = op->getOperand(1);
+  if (i == 0) {
+    Value less = arith::SubFOp::create(b, y, constant(b, dy.getType(), 1));
+    Value slope = arith::MulFOp::create(b, y, math::PowFOp::create(b, x, less));
+    return arith::MulFOp::create(b, dy, slope);
+  }
+  Value zero = constant(b, dy.getType(), 0);
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, zero);
+  Value slope =
+      arith::MulFOp::create(b, math::LogOp::create(b, x), op->getResult(0));
+  return arith::SelectOp::create(b, isZero, zero,
+                                 arith::MulFOp::create(b, dy, slope));
 }
 /// dy * sign(x), 0 at 0.
 Value absRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
@@ -263,7 +315,7 @@ void mlir::dann::registerDifferentiableOpInterfaceExternalModels(
   registry.addExtension(+[](MLIRContext *c, arith::ArithDialect *) {
     constexpr auto greater = arith::CmpFPredicate::OGT;
     constexpr auto less = arith::CmpFPredicate::OLT;
-    attachScalar<arith::AddFOp, addRule>(c);
+    arith::AddFOp::attachInterface<AddModel>(*c);
     attachScalar<arith::SubFOp, subRule>(c);
     attachScalar<arith::NegFOp, negRule>(c);
     attachScalar<arith::MulFOp, mulRule>(c);
@@ -282,6 +334,12 @@ void mlir::dann::registerDifferentiableOpInterfaceExternalModels(
     attachScalar<math::SqrtOp, sqrtRule>(c);
     attachScalar<math::TanhOp, tanhRule>(c);
     attachScalar<math::AbsFOp, absRule>(c);
+    attachScalar<math::Log1pOp, log1pRule>(c);
+    attachScalar<math::ExpM1Op, expM1Rule>(c);
+    attachScalar<math::SinOp, sinRule>(c);
+    attachScalar<math::CosOp, cosRule>(c);
+    attachScalar<math::ErfOp, erfRule>(c);
+    attachScalar<math::PowFOp, powRule>(c);
   });
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
     attachLinalg<linalg::GenericOp, linalg::ContractOp, linalg::ElementwiseOp,

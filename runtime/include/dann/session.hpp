@@ -56,7 +56,8 @@ public:
   /// How many threads compute, the caller's among them.
   int threads() const;
 
-  /// Draws initial parameters. The values depend on the seed only.
+  /// Gives parameters their initial values: those that the program holds, or
+  /// else random ones, which depend on the seed only.
   void initialize(std::int64_t seed);
 
   /// Takes the parameters from a safetensors file, which has to hold all of
