@@ -271,7 +271,9 @@ mlir::dann::compileOnnx(StringRef path,
   return compileModule(
       [&]() -> OwningOpRef<ModuleOp> {
         OwningOpRef<ModuleOp> module = importOnnx(path, context);
-        if (module && training && failed(addTraining(*module, *training)))
+        // Training depends on what the parameters are.
+        if (!module || failed(run("dann-raise-ei-layers", *module)) ||
+            (training && failed(addTraining(*module, *training))))
           return nullptr;
         return module;
       },

@@ -1,5 +1,6 @@
-// ONNX's own test data: every case is compiled by dann-compile, run by the
-// runtime and compared with the outputs that come with it. A case that is in
+// ONNX's own test data, and the models beside this file in the same layout:
+// every case is compiled by dann-compile, run by the runtime and compared with
+// the outputs that come with it. A case that is in
 // expected-failures.txt has to fail, and no case may crash.
 #include "dann/dann.hpp"
 #include "onnx.pb.h"
@@ -248,12 +249,17 @@ const std::map<std::string, std::string> &expected_failures() {
   return failures;
 }
 
+/// Where the cases of a group are.
+fs::path directory_of(const std::string &group) {
+  return fs::path(group == "models" ? DANN_ONNX_MODELS : DANN_ONNX_DATA) /
+         group;
+}
+
 std::vector<std::string> all_cases() {
   std::vector<std::string> cases;
   for (const char *group :
-       {"node", "simple", "pytorch-converted", "pytorch-operator"})
-    for (const auto &entry :
-         fs::directory_iterator(fs::path(DANN_ONNX_DATA) / group))
+       {"node", "simple", "pytorch-converted", "pytorch-operator", "models"})
+    for (const auto &entry : fs::directory_iterator(directory_of(group)))
       if (fs::exists(entry.path() / "model.onnx"))
         cases.push_back(std::string(group) + "/" +
                         entry.path().filename().string());
@@ -267,7 +273,8 @@ TEST_P(OnnxCase, Outputs) {
   auto expected = expected_failures().find(GetParam());
   std::string failure;
   try {
-    run_case(fs::path(DANN_ONNX_DATA) / GetParam());
+    fs::path name = GetParam();
+    run_case(directory_of(name.parent_path()) / name.filename());
   } catch (const Failure &error) {
     failure = error.reason;
   } catch (const dann::Error &error) {
