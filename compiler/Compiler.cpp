@@ -157,10 +157,12 @@ static LogicalResult emitProgram(llvm::Module &code,
   return program.keep();
 }
 
-/// Compiles what `import` gives; it is not called if the options are wrong.
+/// Compiles what `import` gives, which also sets `onnx`; it is not called if
+/// the options are wrong.
 static LogicalResult
 compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
-              const CompileOptions &options, MLIRContext &context) {
+              const OnnxModels &onnx, const CompileOptions &options,
+              MLIRContext &context) {
   Builder builder(&context);
   // For what is wrong with the options or the output, not with the model.
   Location loc = builder.getUnknownLoc();
@@ -206,6 +208,7 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
     program.add_cpu_features(feature);
   program.set_backend(stringifyBackend(options.backend).str());
   program.set_precision(stringifyPrecision(precision).str());
+  describeOnnx(onnx, program);
   if (failed(run(buildKernelPipeline(kernels), *module)) ||
       failed(describeLoweredProgram(*module, program)) ||
       failed(run(kLlvmPipeline.passes, *module)))
@@ -228,19 +231,25 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                                   const CompileOptions &options,
                                   MLIRContext &context) {
   Builder builder(&context);
+  OnnxModels onnx;
   return compileModule(
       [&] {
-        return importModelFile(text, fileName,
-                               options.precision == Precision::F64
-                                   ? FloatType(builder.getF64Type())
-                                   : builder.getF32Type());
+        OwningOpRef<ModuleOp> module =
+            importModelFile(text, fileName,
+                            options.precision == Precision::F64
+                                ? FloatType(builder.getF64Type())
+                                : builder.getF32Type());
+        if (module)
+          onnx = tryExportOnnx(*module);
+        return module;
       },
-      options, context);
+      onnx, options, context);
 }
 
 LogicalResult mlir::dann::compileOnnx(StringRef path,
                                       const CompileOptions &options,
                                       MLIRContext &context) {
-  return compileModule([&] { return importOnnx(path, context); }, options,
-                       context);
+  OnnxModels onnx;
+  return compileModule([&] { return importOnnx(path, context, &onnx); }, onnx,
+                       options, context);
 }

@@ -1,0 +1,116 @@
+//===- Weightless.cpp - ONNX models without the values of parameters ------===//
+
+#include "frontend/Onnx/Weightless.h"
+
+#include "frontend/Onnx/DannLayers.h"
+#include "frontend/Onnx/ExternalData.h"
+
+#include "Dann/Dann.h"
+
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+static OnnxModel split(proto::ModelProto model) {
+  OnnxModel parts;
+  parts.graph = model.graph().SerializeAsString();
+  model.clear_graph();
+  parts.model = model.SerializeAsString();
+  return parts;
+}
+
+OnnxModels mlir::dann::onnx::makeForms(proto::ModelProto model,
+                                       int32_t dataType) {
+  OnnxModels forms;
+  if (hasLayers(model)) {
+    proto::ModelProto plain = model;
+    expandLayers(plain, dataType);
+    forms.plain = split(std::move(plain));
+    addLayerFunctions(model, dataType);
+  }
+  forms.layers = split(std::move(model));
+  return forms;
+}
+
+/// Replaces a reference to a file beside the model by what is there.
+static LogicalResult takeIn(proto::TensorProto &tensor, const OnnxFile &file) {
+  if (tensor.data_location() != proto::TensorProto::EXTERNAL)
+    return success();
+  Location loc = file.getLocation(tensor.name());
+  SmallVector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
+  std::optional<int64_t> count = countElements(dims);
+  Type type = dann::onnx::getElementType(tensor.data_type(), loc.getContext());
+  if (!count || !type)
+    return emitError(loc) << "cannot be taken into the model";
+  std::shared_ptr<llvm::MemoryBuffer> data = readExternalData(
+      tensor, file.getPath(),
+      *count * (std::max(8u, type.getIntOrFloatBitWidth()) / 8), loc);
+  if (!data)
+    return failure();
+  tensor.set_raw_data(data->getBufferStart(), data->getBufferSize());
+  tensor.clear_data_location();
+  tensor.clear_external_data();
+  return success();
+}
+
+static LogicalResult takeIn(proto::GraphProto &graph, const OnnxFile &file) {
+  for (proto::TensorProto &tensor : *graph.mutable_initializer())
+    if (failed(takeIn(tensor, file)))
+      return failure();
+  for (proto::NodeProto &node : *graph.mutable_node())
+    for (proto::AttributeProto &attribute : *node.mutable_attribute()) {
+      if ((attribute.has_t() && failed(takeIn(*attribute.mutable_t(), file))) ||
+          (attribute.has_g() && failed(takeIn(*attribute.mutable_g(), file))))
+        return failure();
+    }
+  return success();
+}
+
+FailureOr<OnnxModels> mlir::dann::onnx::removeParameters(const OnnxFile &file,
+                                                         func::FuncOp forward) {
+  std::vector<std::pair<std::string, RankedTensorType>> parameters;
+  llvm::StringSet<> names;
+  int32_t dataType = proto::TensorProto::FLOAT;
+  for (auto [i, type] : llvm::enumerate(forward.getArgumentTypes())) {
+    if (!forward.getArgAttr(i, DannDialect::kRoleAttr))
+      continue;
+    auto name = forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr);
+    parameters.emplace_back(name.str(), cast<RankedTensorType>(type));
+    names.insert(name);
+    if (getElementTypeOrSelf(type).isF64())
+      dataType = proto::TensorProto::DOUBLE;
+  }
+
+  // Field by field: a copy of all would hold all values twice.
+  const proto::ModelProto &from = file.getModel();
+  proto::ModelProto model;
+  model.set_ir_version(from.ir_version());
+  *model.mutable_opset_import() = from.opset_import();
+  model.set_producer_name(from.producer_name());
+  model.set_producer_version(from.producer_version());
+  model.set_domain(from.domain());
+  model.set_model_version(from.model_version());
+  model.set_doc_string(from.doc_string());
+  *model.mutable_metadata_props() = from.metadata_props();
+  *model.mutable_training_info() = from.training_info();
+  *model.mutable_functions() = from.functions();
+  proto::GraphProto &graph = *model.mutable_graph();
+  *graph.mutable_node() = from.graph().node();
+  graph.set_name(from.graph().name());
+  for (const proto::TensorProto &tensor : from.graph().initializer())
+    if (!names.contains(tensor.name()))
+      *graph.add_initializer() = tensor;
+  graph.set_doc_string(from.graph().doc_string());
+  *graph.mutable_input() = from.graph().input();
+  *graph.mutable_output() = from.graph().output();
+  *graph.mutable_value_info() = from.graph().value_info();
+  *graph.mutable_quantization_annotation() =
+      from.graph().quantization_annotation();
+  if (failed(takeIn(graph, file)))
+    return failure();
+  OnnxModels forms = makeForms(std::move(model), dataType);
+  forms.parameters = std::move(parameters);
+  return forms;
+}
