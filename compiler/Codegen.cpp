@@ -8,7 +8,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -26,6 +25,7 @@ std::unique_ptr<llvm::TargetMachine> mlir::dann::createTarget(StringRef cpu,
   static bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
     return true;
   }();
   (void)initialized;
@@ -95,29 +95,41 @@ bool mlir::dann::hasBf16Products(const llvm::TargetMachine &target) {
           subtarget.checkFeatures("+amx-bf16"));
 }
 
-/// A function void(ptr *arguments) that passes the pointers on to the C wrapper
-/// of an entry point.
-static llvm::Function *buildInvoke(llvm::Module &module, StringRef entry) {
+/// Has the assembler take in the file with initial values. LLVM never holds
+/// them as a constant.
+static llvm::Constant *includeValues(llvm::Module &module,
+                                     const ValuesFile &values,
+                                     const llvm::Triple &triple) {
   llvm::LLVMContext &context = module.getContext();
-  llvm::Function *callee = module.getFunction(("_mlir_ciface_" + entry).str());
-  auto *pointer = llvm::PointerType::get(context, 0);
-  auto *type =
-      llvm::FunctionType::get(llvm::Type::getVoidTy(context), pointer, false);
-  auto *invoke = llvm::Function::Create(type, llvm::Function::InternalLinkage,
-                                        "dann_invoke_" + entry, module);
-  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "entry", invoke));
-  SmallVector<llvm::Value *> arguments;
-  for (unsigned i = 0, e = callee->arg_size(); i < e; ++i)
-    arguments.push_back(builder.CreateLoad(
-        pointer, builder.CreateConstGEP1_64(pointer, invoke->getArg(0), i)));
-  builder.CreateCall(callee, arguments);
-  builder.CreateRetVoid();
-  return invoke;
+  if (values.size == 0)
+    return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0));
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  // Large sections lie where they do not push code out of the reach of jumps.
+  os << ".pushsection "
+     << (triple.getArch() == llvm::Triple::x86_64
+             ? ".lrodata.dann_values,\"al\",@progbits"
+             : ".rodata.dann_values,\"a\",%progbits")
+     << "\n.balign 64\n.hidden dann_values\n.globl dann_values\n"
+     << "dann_values:\n.incbin \"";
+  for (char c : values.path) {
+    if (c == '"' || c == '\\')
+      os << '\\';
+    os << c;
+  }
+  os << "\"\n.popsection\n";
+  module.appendModuleInlineAsm(text);
+  auto *global = new llvm::GlobalVariable(
+      module, llvm::Type::getInt8Ty(context), /*isConstant=*/true,
+      llvm::GlobalValue::ExternalLinkage, nullptr, "dann_values");
+  global->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return global;
 }
 
 /// Emits `dann_model`, a dann::ModelAbi.
-static void buildModelTable(llvm::Module &module,
-                            const proto::Program &program) {
+static void buildModelTable(llvm::Module &module, const proto::Program &program,
+                            const ValuesFile &values,
+                            const llvm::Triple &triple) {
   llvm::LLVMContext &context = module.getContext();
   auto *i32 = llvm::Type::getInt32Ty(context);
   auto *i64 = llvm::Type::getInt64Ty(context);
@@ -132,7 +144,7 @@ static void buildModelTable(llvm::Module &module,
     entries.push_back(llvm::ConstantStruct::getAnon(
         {addConstant(llvm::ConstantDataArray::getString(context, entry.name()),
                      "dann_name_" + entry.name()),
-         buildInvoke(module, entry.name())}));
+         module.getFunction(entry.name())}));
   auto *entryTable = addConstant(
       llvm::ConstantArray::get(
           llvm::ArrayType::get(entries.front()->getType(), entries.size()),
@@ -146,7 +158,9 @@ static void buildModelTable(llvm::Module &module,
       addConstant(llvm::ConstantStruct::getAnon(
                       {llvm::ConstantInt::get(i32, ::dann::kAbiVersion),
                        llvm::ConstantInt::get(i32, entries.size()), description,
-                       llvm::ConstantInt::get(i64, bytes.size()), entryTable}),
+                       llvm::ConstantInt::get(i64, bytes.size()), entryTable,
+                       includeValues(module, values, triple),
+                       llvm::ConstantInt::get(i64, values.size)}),
                   "dann_model");
   model->setLinkage(llvm::GlobalValue::ExternalLinkage);
 }
@@ -176,22 +190,11 @@ static void setTarget(llvm::Module &module, llvm::TargetMachine &target) {
 
 /// Removes the attributes of the dann dialect, for which LLVM IR has no place.
 static void dropDannAttributes(ModuleOp module) {
-  auto isOurs = [](NamedAttribute attribute) {
-    return attribute.getNameDialect() &&
-           attribute.getNameDialect()->getNamespace() ==
-               DannDialect::getDialectNamespace();
-  };
-  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     for (NamedAttribute attribute :
          llvm::to_vector(function->getDiscardableAttrs()))
-      if (isOurs(attribute))
+      if (isa_and_nonnull<DannDialect>(attribute.getNameDialect()))
         function->removeDiscardableAttr(attribute.getName());
-    for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
-      for (NamedAttribute attribute : llvm::to_vector(
-               mlir::function_interface_impl::getArgAttrs(function, i)))
-        if (isOurs(attribute))
-          function.removeArgAttr(i, attribute.getName());
-  }
 }
 
 /// LLVM's simplifications of functions. Loops are vector code already, and
@@ -223,7 +226,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
 
 std::unique_ptr<llvm::Module>
 mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
-                         llvm::TargetMachine &target,
+                         const ValuesFile &values, llvm::TargetMachine &target,
                          llvm::LLVMContext &context) {
   dropDannAttributes(module);
   std::unique_ptr<llvm::Module> llvmModule =
@@ -232,7 +235,7 @@ mlir::dann::generateCode(ModuleOp module, const proto::Program &program,
     module.emitError("compiler bug: the module does not translate to LLVM IR");
     return nullptr;
   }
-  buildModelTable(*llvmModule, program);
+  buildModelTable(*llvmModule, program, values, target.getTargetTriple());
   setTarget(*llvmModule, target);
   optimize(*llvmModule, target);
   return llvmModule;

@@ -27,12 +27,19 @@ KernelOptions getKernelOptions(const llvm::TargetMachine &target);
 /// Whether products in bf16 are faster than in f32 on `target`.
 bool hasBf16Products(const llvm::TargetMachine &target);
 
+/// The file with the initial values of parameters, which the object takes in.
+struct ValuesFile {
+  std::string path; // empty if there are none
+  uint64_t size = 0;
+};
+
 /// Translates a module in the LLVM dialect, adds the table `dann_model` with
-/// the entry points of `program` and its description (runtime/src/model_abi.h),
-/// and optimises. Everything but the table is internal. Null after a
-/// diagnostic.
+/// the entry points of `program`, its description and the initial values
+/// (runtime/src/model_abi.h), and optimises. Everything but the table is
+/// internal. Null after a diagnostic.
 std::unique_ptr<llvm::Module> generateCode(ModuleOp module,
                                            const proto::Program &program,
+                                           const ValuesFile &values,
                                            llvm::TargetMachine &target,
                                            llvm::LLVMContext &context);
 

@@ -3,6 +3,7 @@
 #include "compiler/Compiler.h"
 
 #include "compiler/Codegen.h"
+#include "compiler/InitialValues.h"
 #include "compiler/Linker.h"
 #include "compiler/ProgramDescription.h"
 #include "frontend/ModelImport.h"
@@ -11,6 +12,7 @@
 #include "passes/Registration.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "llvm/Support/FileSystem.h"
@@ -44,12 +46,18 @@ StringRef mlir::dann::stringifyPrecision(Precision precision) {
   llvm_unreachable("unknown precision");
 }
 
+// Characters of a resource.
+static constexpr int64_t kMaxPrintedResource = 1024;
+
 static LogicalResult run(StringRef passes, ModuleOp module) {
   PassManager pm(module->getContext());
   if (failed(parsePassPipeline(passes, pm)))
     return module.emitError()
            << "compiler bug: the pipeline '" << passes << "' does not parse";
-  return pm.run(module);
+  // dann-opt verifies after every pass. Here that would be a quarter of the
+  // time.
+  pm.enableVerifier(false);
+  return success(succeeded(pm.run(module)) && succeeded(verify(module)));
 }
 
 namespace {
@@ -177,17 +185,20 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
   if (!module)
     return failure();
   if (options.emit == Emit::Mlir)
-    return writeOutput(options.outputPath, loc,
-                       [&](llvm::raw_pwrite_stream &os) {
-                         module->print(os);
-                         os << "\n";
-                         return success();
-                       });
+    return writeOutput(
+        options.outputPath, loc, [&](llvm::raw_pwrite_stream &os) {
+          // Weights are not for reading.
+          module->print(os, OpPrintingFlags().elideLargeResourceString(
+                                kMaxPrintedResource));
+          os << "\n";
+          return success();
+        });
 
   std::unique_ptr<llvm::TargetMachine> target =
       createTarget(options.targetCpu, loc);
   if (!target)
     return failure();
+  InitialValues values(*module);
   if (failed(run(kGraphPipeline.passes, *module)))
     return failure();
   KernelOptions kernels = getKernelOptions(*target);
@@ -209,13 +220,28 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
   program.set_backend(stringifyBackend(options.backend).str());
   program.set_precision(stringifyPrecision(precision).str());
   describeOnnx(onnx, program);
+  values.layOut(program);
   if (failed(run(buildKernelPipeline(kernels), *module)) ||
       failed(describeLoweredProgram(*module, program)) ||
       failed(run(kLlvmPipeline.passes, *module)))
     return failure();
+
+  // Written before code is generated, so that they can leave the memory.
+  PendingFile valuesFile(options.outputPath + ".values", loc);
+  ValuesFile included;
+  if (values.getSize() != 0 && options.emit != Emit::Llvm) {
+    if (failed(valuesFile.create(0600)) ||
+        failed(valuesFile.write([&](llvm::raw_pwrite_stream &os) {
+          values.write(os);
+          return success();
+        })))
+      return failure();
+    included = {valuesFile.getTemporaryPath().str(), values.getSize()};
+  }
+  values.release();
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> code =
-      generateCode(*module, program, *target, llvmContext);
+      generateCode(*module, program, included, *target, llvmContext);
   if (!code)
     return failure();
   if (options.emit == Emit::Llvm)
@@ -246,10 +272,19 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
       onnx, options, context);
 }
 
-LogicalResult mlir::dann::compileOnnx(StringRef path,
-                                      const CompileOptions &options,
-                                      MLIRContext &context) {
+LogicalResult
+mlir::dann::compileOnnx(StringRef path,
+                        const std::optional<OnnxTraining> &training,
+                        const CompileOptions &options, MLIRContext &context) {
   OnnxModels onnx;
-  return compileModule([&] { return importOnnx(path, context, &onnx); }, onnx,
-                       options, context);
+  return compileModule(
+      [&]() -> OwningOpRef<ModuleOp> {
+        OwningOpRef<ModuleOp> module = importOnnx(path, context, &onnx);
+        if (module && training && failed(addTraining(*module, *training)))
+          return nullptr;
+        if (module)
+          adaptToParameters(onnx, *module);
+        return module;
+      },
+      onnx, options, context);
 }

@@ -3,6 +3,7 @@
 #ifndef DANN_COMPILER_COMPILER_H
 #define DANN_COMPILER_COMPILER_H
 
+#include "frontend/Onnx/OnnxTraining.h"
 #include "passes/Pipelines.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -51,9 +52,11 @@ std::unique_ptr<MLIRContext> createContext();
 LogicalResult compile(StringRef text, StringRef fileName,
                       const CompileOptions &options, MLIRContext &context);
 
-/// The same for the ONNX model in the file `path`.
-LogicalResult compileOnnx(StringRef path, const CompileOptions &options,
-                          MLIRContext &context);
+/// The same for the ONNX model in the file `path`. With `training` the program
+/// trains it, else it runs it.
+LogicalResult compileOnnx(StringRef path,
+                          const std::optional<OnnxTraining> &training,
+                          const CompileOptions &options, MLIRContext &context);
 
 } // namespace mlir::dann
 

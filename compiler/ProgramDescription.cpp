@@ -225,8 +225,8 @@ LogicalResult mlir::dann::describeLoweredProgram(ModuleOp module,
 static std::string findObstacle(const OnnxModels &models,
                                 const proto::Program &program) {
   llvm::StringMap<RankedTensorType> initializers;
-  for (const auto &[name, type] : models.parameters)
-    initializers[name] = type;
+  for (const OnnxParameter &parameter : models.parameters)
+    initializers[parameter.name] = parameter.type;
   for (const proto::Parameter &parameter : program.parameters()) {
     auto found = initializers.find(parameter.name());
     if (found == initializers.end())

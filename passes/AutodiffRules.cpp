@@ -16,6 +16,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <numbers>
+
 using namespace mlir;
 using namespace mlir::dann;
 
@@ -105,6 +107,48 @@ Value tanhRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
   Value square = arith::MulFOp::create(b, op->getResult(0), op->getResult(0));
   Value slope = arith::SubFOp::create(b, constant(b, dy.getType(), 1), square);
   return arith::MulFOp::create(b, dy, slope);
+}
+Value log1pRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value shifted =
+      arith::AddFOp::create(b, op->getOperand(0), constant(b, dy.getType(), 1));
+  return arith::DivFOp::create(b, dy, shifted);
+}
+Value expM1Rule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value power =
+      arith::AddFOp::create(b, op->getResult(0), constant(b, dy.getType(), 1));
+  return arith::MulFOp::create(b, dy, power);
+}
+Value sinRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  return arith::MulFOp::create(b, dy,
+                               math::CosOp::create(b, op->getOperand(0)));
+}
+Value cosRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value slope = math::SinOp::create(b, op->getOperand(0));
+  return arith::NegFOp::create(b, arith::MulFOp::create(b, dy, slope));
+}
+/// dy * 2 / sqrt(pi) * e^(-x^2).
+Value erfRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
+  Value x = op->getOperand(0);
+  Value power = math::ExpOp::create(
+      b, arith::NegFOp::create(b, arith::MulFOp::create(b, x, x)));
+  Value slope = arith::MulFOp::create(
+      b, power, constant(b, dy.getType(), 2 * std::numbers::inv_sqrtpi));
+  return arith::MulFOp::create(b, dy, slope);
+}
+/// Of the base y x^(y-1); of the exponent log(x) x^y, 0 where the base is 0.
+Value powRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned i) {
+  Value x = op->getOperand(0), y = op->getOperand(1);
+  if (i == 0) {
+    Value less = arith::SubFOp::create(b, y, constant(b, dy.getType(), 1));
+    Value slope = arith::MulFOp::create(b, y, math::PowFOp::create(b, x, less));
+    return arith::MulFOp::create(b, dy, slope);
+  }
+  Value zero = constant(b, dy.getType(), 0);
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, zero);
+  Value slope =
+      arith::MulFOp::create(b, math::LogOp::create(b, x), op->getResult(0));
+  return arith::SelectOp::create(b, isZero, zero,
+                                 arith::MulFOp::create(b, dy, slope));
 }
 /// dy * sign(x), 0 at 0.
 Value absRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
@@ -282,6 +326,12 @@ void mlir::dann::registerDifferentiableOpInterfaceExternalModels(
     attachScalar<math::SqrtOp, sqrtRule>(c);
     attachScalar<math::TanhOp, tanhRule>(c);
     attachScalar<math::AbsFOp, absRule>(c);
+    attachScalar<math::Log1pOp, log1pRule>(c);
+    attachScalar<math::ExpM1Op, expM1Rule>(c);
+    attachScalar<math::SinOp, sinRule>(c);
+    attachScalar<math::CosOp, cosRule>(c);
+    attachScalar<math::ErfOp, erfRule>(c);
+    attachScalar<math::PowFOp, powRule>(c);
   });
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
     attachLinalg<linalg::GenericOp, linalg::ContractOp, linalg::ElementwiseOp,

@@ -21,8 +21,10 @@ SmallVector<Value> backpropagate(OpBuilder &builder, Block &block,
                                  const IRMapping &mapping, ValueRange wrt,
                                  Value value, Value cotangent);
 
-/// Attaches the derivatives of upstream operations (AutodiffRules.cpp).
+/// Attaches the derivatives of upstream operations: of those that compute
+/// (AutodiffRules.cpp), and of those on shapes (AutodiffShapeRules.cpp).
 void registerDifferentiableOpInterfaceExternalModels(DialectRegistry &registry);
+void registerShapeDerivatives(DialectRegistry &registry);
 
 } // namespace mlir::dann
 

@@ -138,12 +138,14 @@ struct Distributor {
     for (Operation *op : all) {
       rewriter.setInsertionPoint(op);
       if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-        auto named = linalg::CopyOp::create(rewriter, op->getLoc(),
-                                            copy.getSource(), copy.getTarget());
-        rewriter.eraseOp(op);
-        distribute(named);
+        distribute(makeLinalg(copy));
       } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
         distribute(linalgOp);
+      } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
+        // All threads need what it gives.
+        ImplicitLocOpBuilder at(op->getLoc(), rewriter);
+        synchronize(at, Access::create(load.getMemRef(), {Share::Whole, 0},
+                                       /*writes=*/false));
       } else if (!isMemoryEffectFree(op) && !isa<memref::AllocOp>(op) &&
                  !op->hasTrait<OpTrait::IsTerminator>()) {
         runOnFirstThread(op);
@@ -210,8 +212,17 @@ struct Distributor {
     rewriter.eraseOp(op);
   }
 
+  /// What copies as a loop: LLVM would need a function of MLIR's runtime.
+  linalg::CopyOp makeLinalg(memref::CopyOp copy) {
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPoint(copy);
+    return rewriter.replaceOpWithNewOp<linalg::CopyOp>(copy, copy.getSource(),
+                                                       copy.getTarget());
+  }
+
   /// For operations that this pass knows nothing about.
   void runOnFirstThread(Operation *op) {
+    op->walk([&](memref::CopyOp copy) { makeLinalg(copy); });
     SmallVector<Access> accesses;
     op->walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
@@ -223,6 +234,11 @@ struct Distributor {
     ImplicitLocOpBuilder b(op->getLoc(), rewriter);
     synchronize(b, accesses);
     groupResult = nullptr;
+    if (!op->use_empty()) {
+      op->emitOpError("gives something that only one thread would have");
+      hasFailed = true;
+      return;
+    }
     guard(op);
   }
 

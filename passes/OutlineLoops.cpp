@@ -13,6 +13,8 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace mlir::dann {
 #define GEN_PASS_DEF_OUTLINELOOPS
@@ -24,11 +26,31 @@ using namespace mlir::dann;
 
 namespace {
 
-struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
-  llvm::StringMap<func::FuncOp> functions;
+/// An operation with what its function will take.
+struct Loops {
+  linalg::GenericOp op;
+  SmallVector<Value> buffers;
+  SmallVector<Value> captured; // values from outside that are no constants
+};
 
+/// The operands of getIntegers that are not the same in all of `group`.
+BitVector findDifferentIntegers(ArrayRef<Loops> group) {
+  SmallVector<OpOperand *> first = getIntegers(group.front().op);
+  BitVector different(first.size());
+  auto getValue = [](OpOperand *operand) {
+    Attribute value;
+    matchPattern(operand->get(), m_Constant(&value));
+    return value;
+  };
+  for (const Loops &loops : group.drop_front())
+    for (auto [i, operand] : llvm::enumerate(getIntegers(loops.op)))
+      if (getValue(operand) != getValue(first[i]))
+        different.set(i);
+  return different;
+}
+
+struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
   void runOnOperation() override {
-    functions.clear();
     IRRewriter rewriter(&getContext());
     getOperation().walk([&](linalg::LinalgOp op) {
       if (!isa<linalg::FillOp, linalg::TransposeOp, linalg::CopyOp>(
@@ -47,42 +69,63 @@ struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
           }))
         generics.push_back(op);
     });
-    for (linalg::GenericOp op : generics)
-      outline(op);
+    llvm::MapVector<StringAttr, SmallVector<Loops>> groups;
+    for (linalg::GenericOp op : generics) {
+      Loops loops = prepare(op);
+      std::string key = getBodyText(op, /*withIntegers=*/false);
+      llvm::raw_string_ostream os(key);
+      for (Value argument :
+           llvm::concat<const Value>(loops.buffers, loops.captured))
+        os << " " << argument.getType();
+      groups[StringAttr::get(&getContext(), key)].push_back(loops);
+    }
+    for (auto [i, group] : llvm::enumerate(llvm::make_second_range(groups)))
+      outline(group, i);
   }
 
-  void outline(linalg::GenericOp op) {
+  static Loops prepare(linalg::GenericOp op) {
     ImplicitLocOpBuilder b(op.getLoc(), op);
-    SmallVector<Value> arguments;
+    Loops loops{op, {}, {}};
     for (Value operand : op->getOperands())
-      arguments.push_back(isa<MemRefType>(operand.getType())
-                              ? b.createOrFold<memref::CastOp>(
-                                    getGeneralType(operand.getType()), operand)
-                              : operand);
+      loops.buffers.push_back(
+          isa<MemRefType>(operand.getType())
+              ? b.createOrFold<memref::CastOp>(
+                    getGeneralType(operand.getType()), operand)
+              : operand);
     llvm::SetVector<Value> captured;
     getUsedValuesDefinedAbove(op.getRegion(), captured);
     captured.remove_if(
         [](Value value) { return matchPattern(value, m_Constant()); });
-    llvm::append_range(arguments, captured);
-
-    std::string key = getBodyText(op);
-    llvm::raw_string_ostream os(key);
-    for (Value argument : arguments)
-      os << " " << argument.getType();
-    func::FuncOp &function = functions[key];
-    if (!function)
-      function = build(op, arguments, captured.getArrayRef());
-    func::CallOp::create(b, function, arguments);
-    op.erase();
+    loops.captured = captured.takeVector();
+    return loops;
   }
 
-  func::FuncOp build(linalg::GenericOp op, ValueRange arguments,
-                     ArrayRef<Value> captured) {
+  void outline(MutableArrayRef<Loops> group, unsigned number) {
+    BitVector different = findDifferentIntegers(group);
+    func::FuncOp function;
+    for (Loops &loops : group) {
+      SmallVector<Value> arguments = loops.buffers;
+      llvm::append_range(arguments, loops.captured);
+      SmallVector<OpOperand *> integers = getIntegers(loops.op);
+      for (unsigned i : different.set_bits())
+        arguments.push_back(integers[i]->get());
+      if (!function)
+        function = build(loops, arguments, different, number);
+      ImplicitLocOpBuilder b(loops.op.getLoc(), loops.op);
+      func::CallOp::create(b, function, arguments);
+    }
+    for (Loops &loops : group)
+      loops.op.erase();
+  }
+
+  func::FuncOp build(Loops &loops, ValueRange arguments,
+                     const BitVector &different, unsigned number) {
+    linalg::GenericOp op = loops.op;
     ModuleOp module = getOperation();
     auto b = ImplicitLocOpBuilder::atBlockEnd(op.getLoc(), module.getBody());
-    auto function = func::FuncOp::create(
-        b, "dann_loops_" + std::to_string(functions.size() - 1),
-        b.getFunctionType(arguments.getTypes(), {}));
+    auto function =
+        func::FuncOp::create(b, "dann_loops_" + std::to_string(number),
+                             b.getFunctionType(arguments.getTypes(), {}));
     function.setPrivate();
     // Shared for the sake of its size, so LLVM must not copy it into callers.
     function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
@@ -91,7 +134,8 @@ struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
 
     IRMapping mapping;
     unsigned numOperands = op->getNumOperands();
-    mapping.map(captured, entry->getArguments().drop_front(numOperands));
+    auto rest = entry->getArguments().drop_front(numOperands);
+    mapping.map(loops.captured, rest.take_front(loops.captured.size()));
     op.getRegion().walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
         if (operand.getParentRegion() != &op.getRegion() &&
@@ -101,6 +145,10 @@ struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
     });
     auto outlined = cast<linalg::GenericOp>(b.clone(*op, mapping));
     outlined->setOperands(entry->getArguments().take_front(numOperands));
+    SmallVector<OpOperand *> integers = getIntegers(outlined);
+    for (auto [i, argument] : llvm::zip_first(
+             different.set_bits(), rest.drop_front(loops.captured.size())))
+      integers[i]->set(argument);
     func::ReturnOp::create(b);
     return function;
   }

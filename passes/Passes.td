@@ -290,8 +290,9 @@ def OutlineLoops : Pass<"dann-outline-loops", "::mlir::ModuleOp"> {
   let description = [{
     Every `linalg.generic` on buffers becomes a call of a private function with
     buffers of any size, which operations with the same maps and body share. The
-    code of a network then grows with the kinds of its layers, not with their
-    number.
+    integer constants in which they differ, such as the stream of random numbers
+    for a parameter, are arguments. The code of a network then grows with the
+    kinds of its layers, not with their number.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect",
                            "::mlir::memref::MemRefDialect"];
@@ -325,6 +326,19 @@ def PlanMemory : Pass<"dann-plan-memory", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def LowerEntryPoints : Pass<"dann-lower-entry-points", "::mlir::ModuleOp"> {
+  let summary = "give entry points the form in which the runtime calls them";
+  let description = [{
+    A function with a memory plan (`dann.scratch`) gets one argument, a pointer
+    to as many pointers to memref descriptors as it had buffers. A buffer's
+    address, and what its type leaves open, are loaded where the buffer is first
+    used. A deep network has hundreds of parameters: with the descriptors' fields
+    as arguments, as `llvm.emit_c_interface` would have them, most of the code of
+    an entry point would move thousands of numbers to and from the stack.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def AllowReassociation : Pass<"dann-allow-reassociation"> {

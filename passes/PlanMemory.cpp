@@ -7,7 +7,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -31,6 +30,7 @@ struct Buffer {
   bool isPerGroup;
   int64_t bytes;                  // of the whole, or for each group of samples
   int64_t offset = 0;             // in the same unit
+  Operation *firstUser;           // null if there is none
   unsigned begin, end;            // first and last operation that meets it
   unsigned firstPhase, lastPhase; // the same in numbers of barriers passed
 };
@@ -51,9 +51,6 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
     int64_t fixed = place(buffers, /*perGroup=*/false);
     int64_t perGroup = place(buffers, /*perGroup=*/true);
     replace(function, buffers, fixed);
-    // The runtime calls it through pointers to descriptors.
-    function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
-                      UnitAttr::get(&getContext()));
     function->setAttr(
         DannDialect::kScratchAttr,
         DenseI64ArrayAttr::get(
@@ -80,7 +77,8 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
                           "be dynamic");
         return WalkResult::interrupt();
       }
-      Buffer buffer{alloc, type.getNumDynamicDims() == 1, 0, 0, ~0u, 0, ~0u, 0};
+      Buffer buffer{
+          alloc, type.getNumDynamicDims() == 1, 0, 0, nullptr, ~0u, 0, ~0u, 0};
       int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
       for (int64_t extent : type.getShape())
         bytes *= ShapedType::isDynamic(extent) ? kGroup : extent;
@@ -95,8 +93,10 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
           else if (user->hasTrait<OpTrait::IsTerminator>() &&
                    user->getParentOp() != function)
             llvm::append_range(values, user->getParentOp()->getResults());
-          auto [at, inPhase] =
-              positions.lookup(body.findAncestorOpInBlock(*user));
+          Operation *ancestor = body.findAncestorOpInBlock(*user);
+          auto [at, inPhase] = positions.lookup(ancestor);
+          if (at < buffer.begin)
+            buffer.firstUser = ancestor;
           buffer.begin = std::min(buffer.begin, at);
           buffer.end = std::max(buffer.end, at);
           buffer.firstPhase = std::min(buffer.firstPhase, inPhase);
@@ -159,14 +159,28 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
     unsigned index = function.getNumArguments();
     (void)function.insertArgument(index, scratchType, {}, function.getLoc());
     Value scratch = function.getArgument(index);
+    DenseMap<Value, Value> groupsOf;
+    auto getGroups = [&](Value samples) {
+      Value &groups = groupsOf[samples];
+      if (!groups) {
+        ImplicitLocOpBuilder b(samples.getLoc(), builder);
+        b.setInsertionPointAfterValue(samples);
+        groups = arith::CeilDivUIOp::create(
+            b, samples, arith::ConstantIndexOp::create(b, kGroup));
+      }
+      return groups;
+    };
     for (const Buffer &buffer : buffers) {
       memref::AllocOp alloc = buffer.alloc;
-      ImplicitLocOpBuilder b(alloc.getLoc(), alloc);
+      if (!buffer.firstUser) {
+        alloc.erase();
+        continue;
+      }
+      // Where it is first used: few addresses are then alive at one time.
+      ImplicitLocOpBuilder b(alloc.getLoc(), buffer.firstUser);
       Value shift = arith::ConstantIndexOp::create(b, buffer.offset);
       if (buffer.isPerGroup) {
-        Value groups = arith::CeilDivUIOp::create(
-            b, alloc.getDynamicSizes()[0],
-            arith::ConstantIndexOp::create(b, kGroup));
+        Value groups = getGroups(alloc.getDynamicSizes()[0]);
         shift =
             arith::AddIOp::create(b, arith::MulIOp::create(b, groups, shift),
                                   arith::ConstantIndexOp::create(b, fixed));

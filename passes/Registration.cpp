@@ -18,6 +18,7 @@ void mlir::dann::registerDialects(DialectRegistry &registry) {
   registerAllExtensions(registry);
   registry.insert<DannDialect, onednn::OneDnnDialect>();
   registerDifferentiableOpInterfaceExternalModels(registry);
+  registerShapeDerivatives(registry);
 }
 
 void mlir::dann::registerPasses() {

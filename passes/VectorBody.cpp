@@ -9,7 +9,22 @@
 
 using namespace mlir;
 
-std::string mlir::dann::getBodyText(linalg::GenericOp op) {
+static bool isOuterInteger(linalg::GenericOp op, Value value) {
+  return isa<IntegerType>(value.getType()) &&
+         value.getParentRegion() != &op.getRegion() &&
+         matchPattern(value, m_Constant());
+}
+
+SmallVector<OpOperand *> mlir::dann::getIntegers(linalg::GenericOp op) {
+  SmallVector<OpOperand *> integers;
+  for (Operation &nested : *op.getBody())
+    for (OpOperand &operand : nested.getOpOperands())
+      if (isOuterInteger(op, operand.get()))
+        integers.push_back(&operand);
+  return integers;
+}
+
+std::string mlir::dann::getBodyText(linalg::GenericOp op, bool withIntegers) {
   std::string text;
   llvm::raw_string_ostream os(text);
   DenseMap<Value, unsigned> numbers, captured;
@@ -21,7 +36,9 @@ std::string mlir::dann::getBodyText(linalg::GenericOp op) {
     os << nested.getName() << nested.getAttrDictionary();
     for (Value operand : nested.getOperands()) {
       Attribute constant;
-      if (matchPattern(operand, m_Constant(&constant)))
+      if (!withIntegers && isOuterInteger(op, operand))
+        os << " integer " << operand.getType();
+      else if (matchPattern(operand, m_Constant(&constant)))
         os << " " << constant;
       else if (auto number = numbers.find(operand); number != numbers.end())
         os << " %" << number->second;

@@ -10,8 +10,12 @@ namespace mlir::dann {
 
 /// The maps and body of an operation, without the names of its operands: equal
 /// for operations that compute the same. Values from outside of the body that
-/// are no constants are numbered in the order of their first use.
-std::string getBodyText(linalg::GenericOp op);
+/// are no constants are numbered in the order of their first use. Without
+/// `withIntegers`, operations that differ in getIntegers alone are equal.
+std::string getBodyText(linalg::GenericOp op, bool withIntegers = true);
+
+/// The uses of integer constants from outside of the body, in their order.
+SmallVector<OpOperand *> getIntegers(linalg::GenericOp op);
 
 /// The type of a buffer with contiguous rows whatever its sizes.
 MemRefType getGeneralType(Type type);

@@ -61,6 +61,37 @@ static cl::opt<std::string>
               cl::desc("CPU to generate code for (default: this machine's)"),
               cl::value_desc("name"), cl::init("native"), cl::cat(category));
 
+// What a model file says of training, and an ONNX model does not.
+static cl::OptionCategory trainingCategory("options for training ONNX models");
+static cl::opt<bool>
+    train("train",
+          cl::desc("Compile an ONNX model to a program that trains it, with "
+                   "softmax cross-entropy and SGD"),
+          cl::cat(trainingCategory));
+static cl::opt<double>
+    learningRate("learning-rate",
+                 cl::desc("Default learning rate (needed with --train)"),
+                 cl::cat(trainingCategory));
+static cl::opt<int64_t> batchSize("batch-size",
+                                  cl::desc("Default batch size (default: 32)"),
+                                  cl::init(32), cl::cat(trainingCategory));
+static cl::opt<int64_t>
+    epochs("epochs", cl::desc("Default number of epochs (default: 10)"),
+           cl::init(10), cl::cat(trainingCategory));
+static cl::opt<double>
+    inputMinimum("input-minimum",
+                 cl::desc("Smallest value of the input (default: 0)"),
+                 cl::init(0), cl::cat(trainingCategory));
+static cl::opt<double>
+    inputMaximum("input-maximum",
+                 cl::desc("Largest value of the input (default: 1)"),
+                 cl::init(1), cl::cat(trainingCategory));
+static cl::opt<bool>
+    correctInhibition("correct-inhibition",
+                      cl::desc("Scale the updates of inhibitory weights by the "
+                               "Fisher-based correction (default: on)"),
+                      cl::init(true), cl::cat(trainingCategory));
+
 /// `models/net.txtpb` -> `net`, with an extension for what is emitted.
 static std::string getDefaultOutputPath() {
   llvm::StringRef stem = llvm::sys::path::stem(inputPath);
@@ -80,7 +111,7 @@ static std::string getDefaultOutputPath() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::HideUnrelatedOptions(category);
+  cl::HideUnrelatedOptions({&category, &trainingCategory});
   cl::ParseCommandLineOptions(
       argc, argv,
       "compiles a model file to a program that trains and runs it\n");
@@ -95,6 +126,16 @@ int main(int argc, char **argv) {
       return 1;
     }
   }
+  if (train && !isOnnx) {
+    llvm::WithColor::error(llvm::errs(), "dann-compile")
+        << "--train is for ONNX models: a model file says itself how it is "
+           "trained\n";
+    return 1;
+  }
+  std::optional<OnnxTraining> training;
+  if (train)
+    training = OnnxTraining{learningRate, batchSize,    epochs,
+                            inputMinimum, inputMaximum, correctInhibition};
   CompileOptions options;
   options.backend = backend;
   options.precision = precision;
@@ -138,6 +179,6 @@ int main(int argc, char **argv) {
         os << diagnostic.str() << "\n";
         return mlir::success();
       });
-  return failed(isOnnx ? compileOnnx(inputPath, options, *context)
+  return failed(isOnnx ? compileOnnx(inputPath, training, options, *context)
                        : compile(text, inputPath, options, *context));
 }

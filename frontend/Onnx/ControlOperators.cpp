@@ -1,9 +1,745 @@
-//===- ControlOperators.cpp - If, Loop, Scan -----------------------------===//
+//===- ControlOperators.cpp - If, Loop, Scan, sequences ------------------===//
 
+#include "frontend/Onnx/Loops.h"
 #include "frontend/Onnx/Node.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace mlir::dann;
 using namespace mlir::dann::onnx;
 
-ArrayRef<OperatorEntry> mlir::dann::onnx::getControlOperators() { return {}; }
+namespace {
+
+using B = ImplicitLocOpBuilder;
+
+/// A bool or integer that is known at compile time.
+std::optional<int64_t> getKnownScalar(Node &node, Tensor tensor) {
+  if (!tensor.value)
+    return std::nullopt;
+  auto known = node.getKnownContents().getInts(tensor.value);
+  if (!known || known->size() != 1 || ShapedType::isDynamic((*known)[0]))
+    return std::nullopt;
+  return (*known)[0];
+}
+
+FailureOr<const proto::GraphProto *> requireGraph(Node &node, StringRef name) {
+  const proto::GraphProto *graph = node.getGraph(name);
+  if (!graph)
+    return node.emitError() << "needs the attribute '" << name << "'";
+  return graph;
+}
+
+//===----------------------------------------------------------------------===//
+// If
+//===----------------------------------------------------------------------===//
+
+/// Imports a branch to where the builder stands.
+FailureOr<SmallVector<Tensor>> importBranch(Node &node, StringRef name) {
+  FailureOr<const proto::GraphProto *> graph = requireGraph(node, name);
+  if (failed(graph))
+    return failure();
+  FailureOr<SmallVector<Tensor>> outputs = node.importGraph(**graph, {});
+  if (succeeded(outputs) &&
+      outputs->size() != static_cast<size_t>(node.getNumOutputs()))
+    return node.emitError() << "'" << name << "' has " << outputs->size()
+                            << " outputs instead of " << node.getNumOutputs();
+  return outputs;
+}
+
+LogicalResult importIf(Node &node) {
+  Tensor condition = node.getInput(0);
+  if (!condition.isBool())
+    return node.emitError()
+           << "the condition is " << getTypeName(condition.dataType)
+           << ", and has to be bool";
+  if (std::optional<int64_t> known = getKnownScalar(node, condition)) {
+    FailureOr<SmallVector<Tensor>> outputs =
+        importBranch(node, *known != 0 ? "then_branch" : "else_branch");
+    if (failed(outputs))
+      return failure();
+    for (auto [i, output] : llvm::enumerate(*outputs))
+      node.setOutput(i, output);
+    return success();
+  }
+
+  FailureOr<Value> isTrue = extractScalar(node, condition);
+  if (failed(isTrue))
+    return failure();
+  B &b = node.b();
+  // The types of the results follow from the branches.
+  auto first = scf::IfOp::create(b, *isTrue, /*withElseRegion=*/true);
+  SmallVector<Tensor> outputs[2];
+  for (int i : {0, 1}) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&first->getRegion(i).front());
+    FailureOr<SmallVector<Tensor>> branch =
+        importBranch(node, i == 0 ? "then_branch" : "else_branch");
+    if (failed(branch))
+      return failure();
+    outputs[i] = *branch;
+  }
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(first);
+  SmallVector<Tensor> memories;
+  SmallVector<Type> types;
+  for (auto [i, both] : llvm::enumerate(llvm::zip(outputs[0], outputs[1]))) {
+    auto &[yes, no] = both;
+    if (yes.sequence || no.sequence)
+      return node.emitError() << "output " << i
+                              << " is a sequence, which needs a condition "
+                                 "that is known at compile time";
+    if (yes.getType() != no.getType() || yes.dataType != no.dataType)
+      return node.emitError()
+             << "output " << i << " is " << yes.getType() << " of "
+             << getTypeName(yes.dataType) << " or " << no.getType() << " of "
+             << getTypeName(no.dataType)
+             << ", depending on a condition that is not known at compile time";
+    memories.push_back(allocate(node, yes.getShape(), yes.dataType));
+    types.push_back(yes.getType());
+  }
+  auto branch = scf::IfOp::create(b, types, *isTrue, /*withElseRegion=*/true);
+  for (int i : {0, 1}) {
+    Block *from = &first->getRegion(i).front();
+    Block *to = &branch->getRegion(i).front();
+    if (!from->empty() && from->back().hasTrait<OpTrait::IsTerminator>())
+      from->back().erase();
+    to->clear();
+    to->getOperations().splice(to->end(), from->getOperations());
+    b.setInsertionPointToEnd(to);
+    SmallVector<Value> yielded;
+    for (auto [output, memory] : llvm::zip(outputs[i], memories))
+      yielded.push_back(materialize(node, output, memory).value);
+    scf::YieldOp::create(b, yielded);
+  }
+  first.erase();
+  for (auto [i, result] : llvm::enumerate(branch.getResults()))
+    node.setOutput(i, {result, outputs[0][i].dataType});
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Loop
+//===----------------------------------------------------------------------===//
+
+/// A bool of rank 0.
+FailureOr<Tensor> toCondition(Node &node, Tensor tensor) {
+  if (tensor.sequence || !tensor.isBool())
+    return node.emitError() << "the condition has to be a bool";
+  return node.reshape(tensor, {});
+}
+
+/// The number of an iteration as the standard counts them.
+Tensor buildIteration(Node &node, Value index) {
+  B &b = node.b();
+  Value number = arith::IndexCastOp::create(b, b.getI64Type(), index);
+  return {tensor::FromElementsOp::create(
+              b, RankedTensorType::get({}, b.getI64Type()), number),
+          proto::TensorProto::INT64};
+}
+
+LogicalResult importLoop(Node &node) {
+  FailureOr<const proto::GraphProto *> graph = requireGraph(node, "body");
+  if (failed(graph))
+    return failure();
+  B &b = node.b();
+  Loop loop;
+  if (node.hasInput(0)) {
+    Tensor limit = node.getInput(0);
+    if (limit.sequence || !limit.isInteger())
+      return node.emitError() << "the number of iterations is no integer";
+    FailureOr<Value> number = extractScalar(node, limit);
+    if (failed(number))
+      return failure();
+    loop.count = arith::IndexCastOp::create(b, b.getIndexType(), *number);
+    loop.knownCount = getKnownScalar(node, limit);
+    if (loop.knownCount)
+      loop.knownCount = std::max<int64_t>(0, *loop.knownCount);
+  }
+  // Without a condition, what the body gives as one does not count.
+  Tensor condition;
+  if (node.hasInput(1)) {
+    FailureOr<Tensor> given = toCondition(node, node.getInput(1));
+    if (failed(given))
+      return failure();
+    condition = *given;
+    std::optional<int64_t> known = getKnownScalar(node, condition);
+    if (known && *known == 0) {
+      loop.count = arith::ConstantIndexOp::create(b, 0);
+      loop.knownCount = 0;
+    }
+    loop.isConditional = true;
+    loop.initial.push_back(condition);
+  } else {
+    condition = node.constant(
+        DenseElementsAttr::get(RankedTensorType::get({}, b.getI1Type()), true),
+        proto::TensorProto::BOOL);
+  }
+  int numCarried = std::max(0, node.getNumInputs() - 2);
+  for (int i = 0; i < numCarried; ++i) {
+    Tensor tensor = node.getInput(2 + i);
+    if (!tensor)
+      return node.emitError() << "needs input " << 2 + i;
+    if (tensor.sequence)
+      return node.emitError() << "carries a sequence from one iteration to the "
+                                 "next, which is not supported";
+    loop.initial.push_back(tensor);
+  }
+  int numCollected = (*graph)->output_size() - 1 - numCarried;
+  if (numCollected < 0 || node.getNumOutputs() > (*graph)->output_size() - 1)
+    return node.emitError()
+           << "its graph has " << (*graph)->output_size() << " outputs, for "
+           << numCarried << " carried tensors and " << node.getNumOutputs()
+           << " outputs of the loop";
+  for (int i = 0; i < numCollected; ++i) {
+    Collected rule;
+    auto declared = node.getDeclaredShape(numCarried + i);
+    if (declared && !declared->empty())
+      rule.extent = declared->front();
+    loop.collected.push_back(rule);
+  }
+  FailureOr<SmallVector<Tensor>> results = buildLoop(
+      node, loop,
+      [&](Value index,
+          ArrayRef<Tensor> carried) -> FailureOr<SmallVector<Tensor>> {
+        SmallVector<Tensor> inputs = {buildIteration(node, index)};
+        if (!loop.isConditional)
+          inputs.push_back(condition);
+        inputs.append(carried.begin(), carried.end());
+        FailureOr<SmallVector<Tensor>> outputs =
+            node.importGraph(**graph, inputs);
+        if (failed(outputs))
+          return failure();
+        FailureOr<Tensor> next = toCondition(node, outputs->front());
+        if (failed(next))
+          return failure();
+        outputs->front() = *next;
+        if (!loop.isConditional)
+          outputs->erase(outputs->begin());
+        return outputs;
+      });
+  if (failed(results))
+    return failure();
+  ArrayRef<Tensor> given =
+      ArrayRef(*results).drop_front(loop.isConditional ? 1 : 0);
+  for (int i = 0; i < node.getNumOutputs(); ++i)
+    node.setOutput(i, given[i]);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Scan
+//===----------------------------------------------------------------------===//
+
+/// What Scan iterates over, for one sample or without samples.
+struct ScanInputs {
+  SmallVector<Tensor> states, scanned;
+  SmallVector<int64_t> axes;
+  SmallVector<bool> areReversed;
+  std::optional<int64_t> length; // of the sequences
+  Value limit;                   // how much of it, if not all
+};
+
+/// A list of an attribute with an entry for each input or output; `count`
+/// zeros if it is not given.
+FailureOr<SmallVector<int64_t>> getList(Node &node, StringRef name,
+                                        int64_t count) {
+  SmallVector<int64_t> zeros(count, 0);
+  SmallVector<int64_t> list = node.getInts(name, zeros);
+  if (static_cast<int64_t>(list.size()) != count)
+    return node.emitError() << "'" << name << "' has " << list.size()
+                            << " entries instead of " << count;
+  return list;
+}
+
+FailureOr<SmallVector<bool>> getDirections(Node &node, StringRef name,
+                                           int64_t count) {
+  FailureOr<SmallVector<int64_t>> list = getList(node, name, count);
+  if (failed(list))
+    return failure();
+  SmallVector<bool> areReversed;
+  for (int64_t direction : *list) {
+    if (direction != 0 && direction != 1)
+      return node.emitError() << "'" << name << "' has the entry " << direction
+                              << "; it has to be 0 or 1";
+    areReversed.push_back(direction == 1);
+  }
+  return areReversed;
+}
+
+/// Gives the final states, and what is collected in the axes `collected`.
+FailureOr<SmallVector<Tensor>> buildScan(Node &node,
+                                         const proto::GraphProto &graph,
+                                         const ScanInputs &inputs,
+                                         ArrayRef<Collected> collected) {
+  B &b = node.b();
+  Loop loop;
+  Value length = getValueOrCreateConstantIndexOp(
+      b, b.getLoc(), node.getSizes({*inputs.length})[0]);
+  loop.count = inputs.limit ? inputs.limit : length;
+  loop.initial = inputs.states;
+  loop.collected = SmallVector<Collected>(collected);
+  for (Collected &rule : loop.collected)
+    rule.extent = *inputs.length;
+  return buildLoop(
+      node, loop,
+      [&](Value index,
+          ArrayRef<Tensor> carried) -> FailureOr<SmallVector<Tensor>> {
+        SmallVector<Tensor> arguments(carried);
+        for (auto [tensor, axis, isReversed] :
+             llvm::zip(inputs.scanned, inputs.axes, inputs.areReversed)) {
+          Value at = index;
+          if (isReversed) {
+            Value last = arith::SubIOp::create(
+                b, loop.count, arith::ConstantIndexOp::create(b, 1));
+            at = arith::SubIOp::create(b, last, index);
+          }
+          arguments.push_back(extractAt(node, tensor, Place{axis, at}));
+        }
+        return node.importGraph(graph, arguments);
+      });
+}
+
+/// Splits the inputs from `first` on, and checks that sequences are of one
+/// length.
+LogicalResult readScanInputs(Node &node, int first, int64_t numScanned,
+                             ScanInputs &inputs) {
+  int64_t numStates = node.getNumInputs() - first - numScanned;
+  if (numScanned < 1 || numStates < 0)
+    return node.emitError() << "num_scan_inputs is " << numScanned << " of "
+                            << node.getNumInputs() - first << " inputs";
+  for (int i = first; i < node.getNumInputs(); ++i) {
+    Tensor tensor = node.getInput(i);
+    if (!tensor)
+      return node.emitError() << "needs input " << i;
+    (i - first < numStates ? inputs.states : inputs.scanned).push_back(tensor);
+  }
+  for (auto [tensor, axis] : llvm::zip(inputs.scanned, inputs.axes)) {
+    FailureOr<int64_t> normal = node.normalizeAxis(axis, tensor.getRank());
+    if (failed(normal))
+      return failure();
+    axis = *normal;
+    int64_t length = tensor.getDim(axis);
+    if (inputs.length && *inputs.length != length)
+      return node.emitError() << "scans sequences of different lengths";
+    inputs.length = length;
+  }
+  return success();
+}
+
+LogicalResult setScanOutputs(Node &node, ArrayRef<Tensor> results) {
+  if (node.getNumOutputs() != static_cast<int>(results.size()))
+    return node.emitError() << "has " << node.getNumOutputs()
+                            << " outputs, and its graph " << results.size();
+  for (auto [i, result] : llvm::enumerate(results))
+    node.setOutput(i, result);
+  return success();
+}
+
+LogicalResult importScan(Node &node) {
+  FailureOr<const proto::GraphProto *> graph = requireGraph(node, "body");
+  if (failed(graph))
+    return failure();
+  int64_t numScanned = node.getInt("num_scan_inputs", 0);
+  if (numScanned < 1 || numScanned > node.getNumInputs())
+    return node.emitError() << "num_scan_inputs is " << numScanned << " of "
+                            << node.getNumInputs() << " inputs";
+  int64_t numStates = node.getNumInputs() - numScanned;
+  int64_t numCollected = (*graph)->output_size() - numStates;
+  if (numCollected < 0)
+    return node.emitError() << "its graph has " << (*graph)->output_size()
+                            << " outputs for " << numStates << " states";
+  auto inputAxes = getList(node, "scan_input_axes", numScanned);
+  auto outputAxes = getList(node, "scan_output_axes", numCollected);
+  auto inputDirections =
+      getDirections(node, "scan_input_directions", numScanned);
+  auto outputDirections =
+      getDirections(node, "scan_output_directions", numCollected);
+  if (failed(inputAxes) || failed(outputAxes) || failed(inputDirections) ||
+      failed(outputDirections))
+    return failure();
+  ScanInputs inputs;
+  inputs.axes = *inputAxes;
+  inputs.areReversed = *inputDirections;
+  if (failed(readScanInputs(node, 0, numScanned, inputs)))
+    return failure();
+  SmallVector<Collected> collected;
+  for (auto [axis, isReversed] : llvm::zip(*outputAxes, *outputDirections))
+    collected.push_back({axis, isReversed});
+  FailureOr<SmallVector<Tensor>> results =
+      buildScan(node, **graph, inputs, collected);
+  if (failed(results))
+    return failure();
+  return setScanOutputs(node, *results);
+}
+
+/// Version 8 scans each sample of a batch: axis 0 is that of samples, axis 1
+/// that of sequences.
+LogicalResult importBatchedScan(Node &node) {
+  FailureOr<const proto::GraphProto *> graph = requireGraph(node, "body");
+  if (failed(graph))
+    return failure();
+  int64_t numScanned = node.getInt("num_scan_inputs", 0);
+  if (numScanned < 1 || numScanned >= node.getNumInputs())
+    return node.emitError() << "num_scan_inputs is " << numScanned << " of "
+                            << node.getNumInputs() - 1 << " inputs";
+  auto directions = getDirections(node, "directions", numScanned);
+  if (failed(directions))
+    return failure();
+  ScanInputs inputs;
+  inputs.axes.assign(numScanned, 1);
+  inputs.areReversed = *directions;
+  if (failed(readScanInputs(node, 1, numScanned, inputs)))
+    return failure();
+  int64_t numCollected = (*graph)->output_size() - inputs.states.size();
+  if (numCollected < 0)
+    return node.emitError()
+           << "its graph has " << (*graph)->output_size() << " outputs for "
+           << inputs.states.size() << " states";
+  int64_t numSamples = inputs.scanned[0].getDim(0);
+  for (ArrayRef<Tensor> tensors :
+       {ArrayRef(inputs.states), ArrayRef(inputs.scanned)})
+    for (const Tensor &tensor : tensors)
+      if (tensor.getRank() == 0 || tensor.getDim(0) != numSamples)
+        return node.emitError() << "takes tensors with the samples of a batch "
+                                   "in front, not "
+                                << tensor.getType();
+  Tensor lengths = node.getInput(0);
+  if (lengths && (!lengths.isInteger() ||
+                  lengths.getShape() != ArrayRef<int64_t>(numSamples)))
+    return node.emitError() << "sequence_lens is " << lengths.getType()
+                            << "; there has to be an integer for each sample";
+  B &b = node.b();
+  Loop loop;
+  loop.count = getValueOrCreateConstantIndexOp(b, b.getLoc(),
+                                               node.getSizes({numSamples})[0]);
+  for (int i = 0; i < (*graph)->output_size(); ++i)
+    loop.collected.push_back({0, false, numSamples});
+  SmallVector<Collected> collected(numCollected);
+  FailureOr<SmallVector<Tensor>> results = buildLoop(
+      node, loop,
+      [&](Value sample, ArrayRef<Tensor>) -> FailureOr<SmallVector<Tensor>> {
+        auto extract = [&](const Tensor &tensor) {
+          return extractAt(node, tensor, Place{0, sample});
+        };
+        ScanInputs own = inputs;
+        own.states = llvm::map_to_vector(inputs.states, extract);
+        own.scanned = llvm::map_to_vector(inputs.scanned, extract);
+        own.axes.assign(numScanned, 0);
+        if (lengths) {
+          Value length = tensor::ExtractOp::create(b, lengths.value, sample);
+          length = arith::IndexCastOp::create(b, b.getIndexType(), length);
+          Value whole = getValueOrCreateConstantIndexOp(
+              b, b.getLoc(), node.getSizes({*inputs.length})[0]);
+          own.limit = arith::MinSIOp::create(b, length, whole);
+        }
+        return buildScan(node, **graph, own, collected);
+      });
+  if (failed(results))
+    return failure();
+  return setScanOutputs(node, *results);
+}
+
+//===----------------------------------------------------------------------===//
+// Sequences
+//===----------------------------------------------------------------------===//
+
+using Elements = std::vector<Tensor>;
+
+Tensor makeSequence(Elements elements, int32_t dataType) {
+  Tensor result;
+  result.dataType = dataType;
+  result.sequence = std::make_shared<const Elements>(std::move(elements));
+  return result;
+}
+
+FailureOr<Tensor> getSequence(Node &node, int index) {
+  Tensor input = node.getInput(index);
+  if (!input.sequence)
+    return node.emitError()
+           << "takes a sequence, and input " << index << " is a tensor";
+  return input;
+}
+
+FailureOr<Tensor> getTensorInput(Node &node, int index) {
+  Tensor input = node.getInput(index);
+  if (input.sequence)
+    return node.emitError()
+           << "takes a tensor, and input " << index << " is a sequence";
+  return input;
+}
+
+/// A position in a sequence that input `index` gives, which has to be below
+/// `end`; `otherwise` if it is left out.
+FailureOr<int64_t> getPosition(Node &node, int index, int64_t size, int64_t end,
+                               int64_t otherwise) {
+  if (!node.hasInput(index))
+    return otherwise;
+  std::optional<int64_t> position = getKnownScalar(node, node.getInput(index));
+  if (!position)
+    return node.emitError()
+           << "the position in the sequence is not known at compile time";
+  if (*position < -size || *position >= end)
+    return node.emitError()
+           << "the position " << *position << " is not in a sequence of "
+           << size << " tensors";
+  return *position < 0 ? *position + size : *position;
+}
+
+LogicalResult importSequenceEmpty(Node &node) {
+  int64_t dataType = node.getInt("dtype", proto::TensorProto::FLOAT);
+  if (dataType < 0 || dataType > 1000 ||
+      !getElementType(static_cast<int32_t>(dataType), node.getContext()))
+    return node.emitError() << "the type " << dataType << " is not supported";
+  node.setOutput(0, makeSequence({}, static_cast<int32_t>(dataType)));
+  return success();
+}
+
+LogicalResult importSequenceConstruct(Node &node) {
+  SmallVector<Tensor> inputs = node.getInputs();
+  if (failed(node.requireSameType(inputs)))
+    return failure();
+  node.setOutput(
+      0, makeSequence({inputs.begin(), inputs.end()}, inputs[0].dataType));
+  return success();
+}
+
+LogicalResult importSequenceInsert(Node &node) {
+  FailureOr<Tensor> sequence = getSequence(node, 0);
+  FailureOr<Tensor> tensor = getTensorInput(node, 1);
+  if (failed(sequence) || failed(tensor) ||
+      failed(node.requireSameType({*sequence, *tensor})))
+    return failure();
+  Elements elements = *sequence->sequence;
+  int64_t size = elements.size();
+  FailureOr<int64_t> position = getPosition(node, 2, size, size + 1, size);
+  if (failed(position))
+    return failure();
+  elements.insert(elements.begin() + *position, *tensor);
+  node.setOutput(0, makeSequence(std::move(elements), sequence->dataType));
+  return success();
+}
+
+LogicalResult importSequenceErase(Node &node) {
+  FailureOr<Tensor> sequence = getSequence(node, 0);
+  if (failed(sequence))
+    return failure();
+  Elements elements = *sequence->sequence;
+  int64_t size = elements.size();
+  if (size == 0)
+    return node.emitError() << "the sequence is empty";
+  FailureOr<int64_t> position = getPosition(node, 1, size, size, size - 1);
+  if (failed(position))
+    return failure();
+  elements.erase(elements.begin() + *position);
+  node.setOutput(0, makeSequence(std::move(elements), sequence->dataType));
+  return success();
+}
+
+/// Parts of a tensor at places that are not known have no value.
+LogicalResult requireKnown(Node &node, Tensor element) {
+  if (element)
+    return success();
+  return node.emitError()
+         << "takes a part of a tensor that is split into sizes which are not "
+            "known at compile time";
+}
+
+LogicalResult importSequenceAt(Node &node) {
+  FailureOr<Tensor> sequence = getSequence(node, 0);
+  if (failed(sequence))
+    return failure();
+  int64_t size = sequence->sequence->size();
+  FailureOr<int64_t> position = getPosition(node, 1, size, size, 0);
+  if (failed(position) ||
+      failed(requireKnown(node, (*sequence->sequence)[*position])))
+    return failure();
+  node.setOutput(0, (*sequence->sequence)[*position]);
+  return success();
+}
+
+LogicalResult importSequenceLength(Node &node) {
+  FailureOr<Tensor> sequence = getSequence(node, 0);
+  if (failed(sequence))
+    return failure();
+  int64_t size = sequence->sequence->size();
+  node.setOutput(
+      0,
+      node.constant(DenseElementsAttr::get(
+                        RankedTensorType::get({}, node.b().getI64Type()), size),
+                    proto::TensorProto::INT64));
+  return success();
+}
+
+LogicalResult importConcatFromSequence(Node &node) {
+  FailureOr<Tensor> sequence = getSequence(node, 0);
+  if (failed(sequence))
+    return failure();
+  SmallVector<Tensor> elements(sequence->sequence->begin(),
+                               sequence->sequence->end());
+  if (elements.empty())
+    return node.emitError() << "the sequence is empty";
+  for (const Tensor &element : elements)
+    if (failed(requireKnown(node, element)))
+      return failure();
+  if (!node.hasAttribute("axis"))
+    return node.emitError() << "needs the attribute 'axis'";
+  int64_t isNew = node.getInt("new_axis", 0);
+  if (isNew != 0 && isNew != 1)
+    return node.emitError()
+           << "new_axis is " << isNew << "; it has to be 0 or 1";
+  FailureOr<int64_t> axis =
+      node.getAxis("axis", 0, elements[0].getRank() + isNew);
+  if (failed(axis))
+    return failure();
+  if (isNew)
+    for (Tensor &element : elements) {
+      SmallVector<int64_t> shape(element.getShape());
+      if (static_cast<int64_t>(shape.size()) < *axis)
+        return node.emitError() << "cannot stack " << elements[0].getType()
+                                << " and " << element.getType();
+      shape.insert(shape.begin() + *axis, 1);
+      FailureOr<Tensor> extended = node.reshape(element, shape);
+      if (failed(extended))
+        return failure();
+      element = *extended;
+    }
+  SmallVector<int64_t> shape(elements[0].getShape());
+  shape[*axis] = 0;
+  for (const Tensor &element : elements) {
+    bool fits = element.getRank() == static_cast<int64_t>(shape.size());
+    for (int64_t i = 0; fits && i < element.getRank(); ++i)
+      fits = i == *axis ? !ShapedType::isDynamic(element.getDim(i))
+                        : element.getDim(i) == shape[i];
+    if (!fits ||
+        llvm::AddOverflow(shape[*axis], element.getDim(*axis), shape[*axis]))
+      return node.emitError()
+             << "cannot join " << elements[0].getType() << " and "
+             << element.getType() << " along dimension " << *axis;
+  }
+  if (ShapedType::isDynamicShape(ArrayRef(shape).drop_front()))
+    return node.emitError() << "would move the batch behind a new dimension";
+  if (failed(node.checkSize(shape)))
+    return failure();
+  node.setOutput(0, node.concatenate(elements, *axis));
+  return success();
+}
+
+LogicalResult importSplitToSequence(Node &node) {
+  Tensor x = node.getInput(0), split = node.getInput(1);
+  FailureOr<int64_t> axis = node.getAxis("axis", 0, x.getRank());
+  if (failed(axis))
+    return failure();
+  bool dropsAxis = !split && node.getInt("keepdims", 1) == 0;
+  int64_t extent = x.getDim(*axis);
+  SmallVector<int64_t> sizes;
+  std::optional<SmallVector<int64_t>> known = node.getKnownInts(1);
+  // Of parts of sizes that are not known, at least there is the number.
+  if (split && split.getRank() == 1 && split.getType().hasStaticShape() &&
+      !known && split.getDim(0) <= KnownContents::kMaxElements) {
+    node.setOutput(0, makeSequence(Elements(split.getDim(0)), x.dataType));
+    return success();
+  }
+  if (ShapedType::isDynamic(extent))
+    return node.emitError() << "splits the batch, which is not supported";
+  if (split && (!known || split.getRank() > 1))
+    return node.emitError() << "the sizes are not known at compile time";
+  if (split && split.getRank() == 1) {
+    sizes = *known;
+    int64_t rest = extent;
+    for (int64_t size : sizes) {
+      if (size < 0 || size > rest)
+        return node.emitError()
+               << "has a part of size " << size << ", of " << rest << " left";
+      rest -= size;
+    }
+    if (rest != 0)
+      return node.emitError()
+             << "splits " << extent << " into parts of " << extent - rest;
+  } else {
+    int64_t size = split ? (*known)[0] : 1;
+    if (size < 1)
+      return node.emitError() << "splits into parts of size " << size;
+    if (llvm::divideCeil(extent, size) > KnownContents::kMaxElements)
+      return node.emitError() << "splits " << extent << " into parts of "
+                              << size << ", which are too many";
+    for (int64_t begin = 0; begin < extent; begin += size)
+      sizes.push_back(std::min(size, extent - begin));
+  }
+  SmallVector<int64_t> offsets(x.getRank(), 0), ones(x.getRank(), 1);
+  Elements elements;
+  for (int64_t size : sizes) {
+    SmallVector<int64_t> shape(x.getShape());
+    shape[*axis] = size;
+    Tensor part = node.slice(x, offsets, shape, ones);
+    elements.push_back(dropsAxis ? node.squeeze(part, *axis) : part);
+    offsets[*axis] += size;
+  }
+  node.setOutput(0, makeSequence(std::move(elements), x.dataType));
+  return success();
+}
+
+/// A graph for each element of sequences; tensors are for all of them.
+LogicalResult importSequenceMap(Node &node) {
+  FailureOr<const proto::GraphProto *> graph = requireGraph(node, "body");
+  FailureOr<Tensor> first = getSequence(node, 0);
+  if (failed(graph) || failed(first))
+    return failure();
+  SmallVector<Tensor> inputs = node.getInputs();
+  size_t size = first->sequence->size();
+  for (const Tensor &input : inputs)
+    if (input.sequence && input.sequence->size() != size)
+      return node.emitError() << "takes sequences of " << size << " and "
+                              << input.sequence->size() << " tensors";
+  if (size == 0)
+    return node.emitError() << "the sequence is empty";
+  std::vector<Elements> outputs(node.getNumOutputs());
+  for (size_t i = 0; i < size; ++i) {
+    SmallVector<Tensor> arguments;
+    for (const Tensor &input : inputs) {
+      arguments.push_back(input.sequence ? (*input.sequence)[i] : input);
+      if (failed(requireKnown(node, arguments.back())))
+        return failure();
+    }
+    FailureOr<SmallVector<Tensor>> results =
+        node.importGraph(**graph, arguments);
+    if (failed(results))
+      return failure();
+    if (results->size() != outputs.size())
+      return node.emitError() << "has " << outputs.size()
+                              << " outputs, and its graph " << results->size();
+    for (auto [output, result] : llvm::zip(outputs, *results)) {
+      if (result.sequence)
+        return node.emitError() << "its graph gives a sequence";
+      output.push_back(result);
+    }
+  }
+  for (auto [i, output] : llvm::enumerate(outputs))
+    node.setOutput(i, makeSequence(output, output[0].dataType));
+  return success();
+}
+
+constexpr OperatorEntry kOperators[] = {
+    {"If", 1, 1, 1, kAnyNumber, importIf},
+    {"Loop", 1, 0, kAnyNumber, kAnyNumber, importLoop, "", true},
+    {"Scan", 8, 0, kAnyNumber, kAnyNumber, importBatchedScan},
+    {"Scan", 9, 1, kAnyNumber, kAnyNumber, importScan},
+    {"SequenceEmpty", 11, 0, 0, 1, importSequenceEmpty},
+    {"SequenceConstruct", 11, 1, kAnyNumber, 1, importSequenceConstruct},
+    {"SequenceInsert", 11, 2, 3, 1, importSequenceInsert, "", true},
+    {"SequenceErase", 11, 1, 2, 1, importSequenceErase, "", true},
+    {"SequenceAt", 11, 2, 2, 1, importSequenceAt, "", true},
+    {"SequenceLength", 11, 1, 1, 1, importSequenceLength, "", true},
+    {"ConcatFromSequence", 11, 1, 1, 1, importConcatFromSequence, "", true},
+    {"SplitToSequence", 11, 1, 2, 1, importSplitToSequence},
+    {"SequenceMap", 17, 1, kAnyNumber, kAnyNumber, importSequenceMap, "", true},
+};
+
+} // namespace
+
+ArrayRef<OperatorEntry> mlir::dann::onnx::getControlOperators() {
+  return kOperators;
+}

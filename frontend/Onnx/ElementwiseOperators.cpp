@@ -1,5 +1,6 @@
 //===- ElementwiseOperators.cpp - Arithmetic, logic, activations ----------===//
 
+#include "frontend/Onnx/Activations.h"
 #include "frontend/Onnx/Node.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -120,19 +121,23 @@ Value prelu(B &b, Value x, Value slope, bool isUnsigned) {
 }
 
 /// Before opset 7 the second operand was broadcast if asked to, at an axis that
-/// need not be the last.
+/// need not be the last. One element is broadcast wherever the axis is.
 FailureOr<Tensor> alignOldBroadcast(Node &node, Tensor x, Tensor y) {
   if (node.getOpset() >= 7 || !node.getInt("broadcast", 0))
     return y;
-  FailureOr<int64_t> axis =
-      node.getAxis("axis", x.getRank() - y.getRank(), x.getRank());
-  if (failed(axis))
-    return failure();
-  int64_t behind = x.getRank() - *axis - y.getRank();
-  if (behind <= 0)
-    return y;
+  if (y.getType().hasStaticShape() && y.getType().getNumElements() == 1 &&
+      y.getRank() <= x.getRank())
+    return node.reshape(y, {});
+  int64_t last = x.getRank() - y.getRank();
+  int64_t axis = node.getInt("axis", last);
+  if (axis < 0 && axis >= -x.getRank())
+    axis += x.getRank();
+  if (axis < 0 || axis > last)
+    return node.emitError()
+           << "cannot broadcast " << y.getType() << " to dimensions " << axis
+           << " on of " << x.getType();
   SmallVector<int64_t> shape(y.getShape());
-  shape.append(behind, 1);
+  shape.append(last - axis, 1);
   return node.reshape(y, shape);
 }
 
@@ -204,6 +209,37 @@ LogicalResult importMean(Node &node) {
   if (failed(mean))
     return failure();
   node.setOutput(0, *mean);
+  return success();
+}
+
+LogicalResult importPRelu(Node &node) {
+  Tensor x = node.getInput(0);
+  FailureOr<Tensor> slope = node.getInput(1);
+  if (failed(requireKind(node, x, Kind::Number)) ||
+      failed(node.requireSameType({x, *slope})))
+    return failure();
+  // Before opset 7 there was one slope, or one for each channel.
+  if (node.getOpset() < 7 && slope->getRank() == 1 && x.getRank() > 1 &&
+      slope->getDim(0) != 1) {
+    SmallVector<int64_t> shape(x.getRank() - 1, 1);
+    shape[0] = slope->getDim(0);
+    slope = node.reshape(*slope, shape);
+    if (failed(slope))
+      return failure();
+  }
+  FailureOr<SmallVector<int64_t>> shape = node.getBroadcastShape({x, *slope});
+  if (failed(shape))
+    return failure();
+  if (ArrayRef(*shape) != x.getShape())
+    return node.emitError() << "the slopes " << slope->getType()
+                            << " do not broadcast to " << x.getType();
+  FailureOr<Tensor> result = node.elementwise(
+      {x, *slope}, x.dataType, [&](B &b, ValueRange arguments) {
+        return prelu(b, arguments[0], arguments[1], x.isUnsigned());
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
   return success();
 }
 
@@ -483,6 +519,19 @@ Value selectPositive(B &b, Value x, Value positive, Value negative) {
 /// An activation with two numbers as attributes.
 using ParameterBody = Value (*)(B &, Value x, double alpha, double beta);
 
+template <UnaryBody body> Value plain(B &b, Value x, double, double) {
+  return body(b, x);
+}
+Value affine(B &b, Value x, double alpha, double beta) {
+  return arith::AddFOp::create(
+      b, arith::MulFOp::create(b, x, constantLike(b, x, alpha)),
+      constantLike(b, x, beta));
+}
+Value scaledTanh(B &b, Value x, double alpha, double beta) {
+  Value scaled = arith::MulFOp::create(b, x, constantLike(b, x, beta));
+  return arith::MulFOp::create(b, math::TanhOp::create(b, scaled),
+                               constantLike(b, x, alpha));
+}
 Value leakyRelu(B &b, Value x, double alpha, double) {
   return prelu(b, x, constantLike(b, x, alpha), false);
 }
@@ -513,6 +562,22 @@ Value hardSigmoid(B &b, Value x, double alpha, double beta) {
   line = arith::MaximumFOp::create(b, line, constantLike(b, x, 0));
   return arith::MinimumFOp::create(b, line, constantLike(b, x, 1));
 }
+
+/// In RNN, GRU and LSTM.
+constexpr Activation kActivations[] = {
+    {"Affine", affine, true, true, 1, 0},
+    {"Elu", elu, true, false, 1, 0},
+    {"HardSigmoid", hardSigmoid, true, true, 0.2f, 0.5f},
+    {"LeakyRelu", leakyRelu, true, false, 0.01f, 0},
+    {"Relu", plain<relu>, false, false, 0, 0},
+    {"ScaledTanh", scaledTanh, true, true, 1, 1},
+    {"Sigmoid", plain<sigmoid>, false, false, 0, 0},
+    {"Softplus", plain<softplus>, false, false, 0, 0},
+    {"Softsign", plain<softsign>, false, false, 0, 0},
+    {"Tanh", plain<build<math::TanhOp>>, false, false, 0, 0},
+    {"ThresholdedRelu", thresholdedRelu, true, false, 1, 0},
+};
+
 /// Towards 0 by `bias` outside of [-lambda, lambda], 0 inside.
 Value shrink(B &b, Value x, double lambda, double bias) {
   Value isBelow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
@@ -665,7 +730,7 @@ constexpr OperatorEntry kOperators[] = {
     {"And", 1, 2, 2, 1, importBinary<logicalAnd, Kind::Bool>},
     {"Or", 1, 2, 2, 1, importBinary<logicalOr, Kind::Bool>},
     {"Xor", 1, 2, 2, 1, importBinary<logicalXor, Kind::Bool>},
-    {"PRelu", 1, 2, 2, 1, importBinary<prelu>},
+    {"PRelu", 1, 2, 2, 1, importPRelu},
     {"Max", 1, 1, kAnyNumber, 1, importVariadic<maximum>},
     {"Min", 1, 1, kAnyNumber, 1, importVariadic<minimum>},
     {"Sum", 1, 1, kAnyNumber, 1, importVariadic<add>},
@@ -686,7 +751,7 @@ constexpr OperatorEntry kOperators[] = {
                       IntPredicate::uge>},
     {"Where", 9, 3, 3, 1, importWhere},
     {"Clip", 1, 1, 3, 1, importClip},
-    {"Identity", 1, 1, 1, 1, importIdentity},
+    {"Identity", 1, 1, 1, 1, importIdentity, "", /*takesSequences=*/true},
     {"Cast", 1, 1, 1, 1, importCast},
     {"CastLike", 15, 2, 2, 1, importCastLike},
     {"Not", 1, 1, 1, 1, importUnary<logicalNot, Kind::Bool>},
@@ -733,4 +798,11 @@ constexpr OperatorEntry kOperators[] = {
 
 ArrayRef<OperatorEntry> mlir::dann::onnx::getElementwiseOperators() {
   return kOperators;
+}
+
+const Activation *mlir::dann::onnx::findActivation(StringRef name) {
+  for (const Activation &activation : kActivations)
+    if (activation.name.equals_insensitive(name))
+      return &activation;
+  return nullptr;
 }

@@ -55,6 +55,8 @@ std::optional<SmallVector<double>> Node::getKnownFloats(int index) {
   return getKnownContents().getFloats(input.value);
 }
 
+Tensor Node::lookup(StringRef name) const { return graph.lookup(name); }
+
 KnownContents &Node::getKnownContents() { return graph.getState().known; }
 
 std::optional<SmallVector<int64_t>> Node::getDeclaredShape(int index) {

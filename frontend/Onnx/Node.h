@@ -17,11 +17,15 @@ namespace mlir::dann::onnx {
 class GraphImporter;
 
 /// A value of an ONNX graph. MLIR's integers have no sign, ONNX' types do.
+///
+/// It may be a sequence of tensors instead, which only operators get that take
+/// sequences. They are resolved while the graph is imported.
 struct Tensor {
   Value value;
   int32_t dataType = proto::TensorProto::UNDEFINED;
+  std::shared_ptr<const std::vector<Tensor>> sequence = nullptr;
 
-  explicit operator bool() const { return static_cast<bool>(value); }
+  explicit operator bool() const { return value || sequence; }
   RankedTensorType getType() const {
     return cast<RankedTensorType>(value.getType());
   }
@@ -170,6 +174,8 @@ public:
   /// `inputs`; returns its outputs.
   FailureOr<SmallVector<Tensor>> importGraph(const proto::GraphProto &graph,
                                              ArrayRef<Tensor> inputs);
+  /// What the graph knows by a name; no value if nothing.
+  Tensor lookup(StringRef name) const;
   KnownContents &getKnownContents();
   bool hasFailed() const { return failed; }
 
@@ -199,6 +205,8 @@ struct OperatorEntry {
   int maxOutputs;
   NodeImporter import;
   StringLiteral domain = "";
+  /// Whether inputs may be sequences.
+  bool takesSequences = false;
 };
 constexpr int kAnyNumber = 1 << 20;
 

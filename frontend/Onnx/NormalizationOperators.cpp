@@ -1,11 +1,442 @@
-//===- NormalizationOperators.cpp - Normalisation and dropout ------------===//
+//===- NormalizationOperators.cpp - Normalisation and dropout -------------===//
 
-#include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Reduction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace mlir::dann;
 using namespace mlir::dann::onnx;
 
+namespace {
+
+using B = ImplicitLocOpBuilder;
+
+/// An input that describes channels, as floats of the type of `x`.
+FailureOr<Tensor> getParameter(Node &node, int index, Tensor x,
+                               ArrayRef<int64_t> shape) {
+  Tensor parameter = node.getInput(index);
+  if (failed(node.requireFloat(parameter)))
+    return failure();
+  if (parameter.getShape() != shape) {
+    InFlightDiagnostic error =
+        node.emitError() << "input " << index << " is " << parameter.getType()
+                         << " instead of one number for each of [";
+    llvm::interleaveComma(shape, error);
+    return error << "] channels";
+  }
+  return node.convert(parameter, x.dataType);
+}
+
+/// (x - mean) * inverse * scale + bias; of those that are left out, all
+/// elements are 1 or 0.
+Tensor normalize(Node &node, Tensor x, Indexed mean, Indexed inverse,
+                 Indexed scale = {}, Indexed bias = {}) {
+  SmallVector<Indexed> inputs = {indexWhole(x), mean, inverse};
+  bool hasScale = static_cast<bool>(scale.tensor);
+  bool hasBias = static_cast<bool>(bias.tensor);
+  if (hasScale)
+    inputs.push_back(scale);
+  if (hasBias)
+    inputs.push_back(bias);
+  return compute(
+      node, x.getShape(), x.dataType, inputs,
+      [&](B &b, ValueRange arguments) -> Value {
+        Value value = arith::SubFOp::create(b, arguments[0], arguments[1]);
+        value = arith::MulFOp::create(b, value, arguments[2]);
+        if (hasScale)
+          value = arith::MulFOp::create(b, value, arguments[3]);
+        if (hasBias)
+          value = arith::AddFOp::create(b, value, arguments[3 + hasScale]);
+        return value;
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Batches, instances, layers
+//===----------------------------------------------------------------------===//
+
+/// Whether a node normalises with the statistics of its own batch, and updates
+/// the running ones.
+bool isTraining(Node &node) {
+  if (node.getOpset() >= 14)
+    return node.getInt("training_mode", 0) != 0;
+  // Before that, training is what has more outputs than one; the oldest
+  // versions say so with an attribute too, whose default models rely on that
+  // have but one.
+  bool hasMore = false;
+  for (int i = 1; i < node.getNumOutputs(); ++i)
+    hasMore |= node.hasOutput(i);
+  return hasMore && (node.getOpset() >= 7 || node.getInt("is_test", 0) == 0);
+}
+
+LogicalResult importBatchNormalization(Node &node) {
+  Tensor x = node.getInput(0);
+  if (failed(node.requireFloat(x)))
+    return failure();
+  SmallVector<int64_t> whole(x.getShape());
+  if (x.getRank() == 0)
+    return node.emitError() << "takes a batch, not a scalar";
+  // One dimension is a batch of one channel.
+  if (x.getRank() == 1) {
+    FailureOr<Tensor> channel = node.reshape(x, {whole[0], 1});
+    if (failed(channel))
+      return failure();
+    x = *channel;
+  }
+  int64_t rank = x.getRank();
+  bool isSpatial = node.getOpset() >= 9 || node.getInt("spatial", 1) != 0;
+  SmallVector<int64_t> axes = {0};
+  if (isSpatial)
+    axes.append(llvm::to_vector(llvm::seq<int64_t>(2, rank)));
+  ArrayRef<int64_t> channels = x.getShape().drop_front();
+  if (isSpatial)
+    channels = channels.take_front();
+  FailureOr<Tensor> scale = getParameter(node, 1, x, channels);
+  FailureOr<Tensor> bias = getParameter(node, 2, x, channels);
+  FailureOr<Tensor> mean = getParameter(node, 3, x, channels);
+  FailureOr<Tensor> variance = getParameter(node, 4, x, channels);
+  if (failed(scale) || failed(bias) || failed(mean) || failed(variance))
+    return failure();
+  double epsilon = node.getFloat("epsilon", 1e-5f);
+  double momentum = node.getFloat("momentum", 0.9f);
+  if (isTraining(node)) {
+    Moments moments = computeMoments(node, x, axes);
+    auto update = [&](int output, Tensor running, Tensor current) {
+      if (!node.hasOutput(output))
+        return success();
+      Tensor updated =
+          compute(node, running.getShape(), x.dataType,
+                  {indexWhole(running), indexWhole(current)},
+                  [&](B &b, ValueRange arguments) {
+                    Type type = x.getElementType();
+                    Value kept = arith::MulFOp::create(
+                        b, arguments[0], createConstant(b, type, momentum));
+                    Value added = arith::MulFOp::create(
+                        b, arguments[1], createConstant(b, type, 1 - momentum));
+                    return arith::AddFOp::create(b, kept, added);
+                  });
+      // Statistics may have a type of their own, that of the inputs.
+      FailureOr<Tensor> result =
+          node.convert(updated, node.getInput(output + 2).dataType);
+      if (failed(result))
+        return failure();
+      node.setOutput(output, *result);
+      return success();
+    };
+    if (failed(update(1, *mean, moments.mean)) ||
+        failed(update(2, *variance, moments.variance)))
+      return failure();
+    node.setOutput(3, moments.mean);
+    node.setOutput(4, moments.variance);
+    mean = moments.mean;
+    variance = moments.variance;
+  } else {
+    // What there is not to save.
+    for (int i = 1; i < node.getNumOutputs(); ++i)
+      node.setOutput(i, i % 2 == 1 ? *mean : *variance);
+  }
+  Tensor inverse = invertDeviation(node, *variance, epsilon);
+  FailureOr<Tensor> result =
+      node.reshape(normalize(node, x, indexReduced(*mean, rank, axes),
+                             indexReduced(inverse, rank, axes),
+                             indexReduced(*scale, rank, axes),
+                             indexReduced(*bias, rank, axes)),
+                   whole);
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult importInstanceNormalization(Node &node) {
+  Tensor x = node.getInput(0);
+  int64_t rank = x.getRank();
+  if (failed(node.requireFloat(x)))
+    return failure();
+  if (rank < 3)
+    return node.emitError()
+           << "takes a batch, channels and at least one dimension more, not "
+           << x.getType();
+  ArrayRef<int64_t> channels = x.getShape().slice(1, 1);
+  FailureOr<Tensor> scale = getParameter(node, 1, x, channels);
+  FailureOr<Tensor> bias = getParameter(node, 2, x, channels);
+  if (failed(scale) || failed(bias))
+    return failure();
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  Moments moments = computeMoments(node, x, axes);
+  Tensor inverse =
+      invertDeviation(node, moments.variance, node.getFloat("epsilon", 1e-5f));
+  node.setOutput(0, normalize(node, x, indexReduced(moments.mean, rank, axes),
+                              indexReduced(inverse, rank, axes),
+                              {scale->value, {1}}, {bias->value, {1}}));
+  return success();
+}
+
+LogicalResult importLayerNormalization(Node &node) {
+  Tensor x = node.getInput(0), scale = node.getInput(1),
+         bias = node.getInput(2);
+  int64_t rank = x.getRank();
+  FailureOr<int64_t> axis = node.getAxis("axis", -1, rank);
+  if (failed(axis) || failed(node.requireFloat(x)) ||
+      failed(node.requireSameType(node.getInputs())))
+    return failure();
+  // The type in which the statistics are computed.
+  int64_t stash = node.getInt("stash_type", proto::TensorProto::FLOAT);
+  if (stash != proto::TensorProto::FLOAT && stash != proto::TensorProto::DOUBLE)
+    return node.emitError()
+           << "the stash type " << stash << " is neither float nor double";
+  FailureOr<Tensor> wide = node.convert(x, static_cast<int32_t>(stash));
+  if (failed(wide))
+    return failure();
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(*axis, rank));
+  Moments moments = computeMoments(node, *wide, axes);
+  Tensor inverse =
+      invertDeviation(node, moments.variance, node.getFloat("epsilon", 1e-5f));
+  FailureOr<Tensor> normal = node.convert(
+      normalize(node, *wide, indexReduced(moments.mean, rank, axes),
+                indexReduced(inverse, rank, axes)),
+      x.dataType);
+  if (failed(normal))
+    return failure();
+  SmallVector<Tensor> operands = {*normal, scale};
+  if (bias)
+    operands.push_back(bias);
+  FailureOr<SmallVector<int64_t>> shape = node.getBroadcastShape(operands);
+  if (failed(shape))
+    return failure();
+  if (ArrayRef(*shape) != x.getShape())
+    return node.emitError()
+           << "the scale or bias does not broadcast to " << x.getType();
+  FailureOr<Tensor> result = node.elementwise(
+      operands, x.dataType, [&](B &b, ValueRange arguments) -> Value {
+        Value value = arith::MulFOp::create(b, arguments[0], arguments[1]);
+        if (bias)
+          value = arith::AddFOp::create(b, value, arguments[2]);
+        return value;
+      });
+  SmallVector<int64_t> kept(x.getShape());
+  for (int64_t i : axes)
+    kept[i] = 1;
+  FailureOr<Tensor> keptMean = node.reshape(moments.mean, kept);
+  FailureOr<Tensor> keptInverse = node.reshape(inverse, kept);
+  if (failed(result) || failed(keptMean) || failed(keptInverse))
+    return failure();
+  node.setOutput(0, *result);
+  node.setOutput(1, *keptMean);
+  node.setOutput(2, *keptInverse);
+  return success();
+}
+
+LogicalResult importMeanVarianceNormalization(Node &node) {
+  Tensor x = node.getInput(0);
+  int64_t rank = x.getRank();
+  if (failed(node.requireFloat(x)))
+    return failure();
+  SmallVector<int64_t> axes;
+  for (int64_t axis : node.getInts("axes", {0, 2, 3})) {
+    FailureOr<int64_t> normal = node.normalizeAxis(axis, rank);
+    if (failed(normal))
+      return failure();
+    if (llvm::is_contained(axes, *normal))
+      return node.emitError() << "the axis " << axis << " is given twice";
+    axes.push_back(*normal);
+  }
+  Moments moments = computeMoments(node, x, axes);
+  // The standard adds this to the deviation, not to the variance.
+  constexpr double epsilon = 1e-9;
+  node.setOutput(
+      0, compute(node, x.getShape(), x.dataType,
+                 {indexWhole(x), indexReduced(moments.mean, rank, axes),
+                  indexReduced(moments.variance, rank, axes)},
+                 [&](B &b, ValueRange arguments) {
+                   Value difference =
+                       arith::SubFOp::create(b, arguments[0], arguments[1]);
+                   Value deviation = arith::AddFOp::create(
+                       b, math::SqrtOp::create(b, arguments[2]),
+                       createConstant(b, x.getElementType(), epsilon));
+                   return arith::DivFOp::create(b, difference, deviation);
+                 }));
+  return success();
+}
+
+LogicalResult importLpNormalization(Node &node) {
+  Tensor x = node.getInput(0);
+  int64_t p = node.getInt("p", 2);
+  if (failed(node.requireFloat(x)))
+    return failure();
+  FailureOr<int64_t> axis = node.getAxis("axis", -1, x.getRank());
+  if (failed(axis))
+    return failure();
+  if (p != 1 && p != 2)
+    return node.emitError() << "p is " << p << ", not 1 or 2";
+  Tensor norm =
+      reduce(node, x, *axis, Combination::Sum, [&](B &b, Value x) -> Value {
+        if (p == 1)
+          return math::AbsFOp::create(b, x);
+        return arith::MulFOp::create(b, x, x);
+      });
+  // What is zero everywhere stays so.
+  node.setOutput(
+      0, compute(node, x.getShape(), x.dataType,
+                 {indexWhole(x), indexReduced(norm, x.getRank(), *axis)},
+                 [&](B &b, ValueRange arguments) {
+                   Type type = x.getElementType();
+                   Value norm = arguments[1];
+                   if (p == 2)
+                     norm = math::SqrtOp::create(b, norm);
+                   Value isZero =
+                       arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, norm,
+                                             createConstant(b, type, 0));
+                   norm = arith::SelectOp::create(
+                       b, isZero, createConstant(b, type, 1), norm);
+                   return arith::DivFOp::create(b, arguments[0], norm);
+                 }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Local responses
+//===----------------------------------------------------------------------===//
+
+/// base^exponent; of common exponents without a logarithm.
+Value buildPower(B &b, Value base, double exponent) {
+  if (exponent == 0.5)
+    return math::SqrtOp::create(b, base);
+  if (exponent == 0.75) {
+    Value root = math::SqrtOp::create(b, base);
+    return arith::MulFOp::create(b, root, math::SqrtOp::create(b, root));
+  }
+  if (exponent == 1)
+    return base;
+  return math::PowFOp::create(b, base,
+                              createConstant(b, base.getType(), exponent));
+}
+
+LogicalResult importLrn(Node &node) {
+  Tensor x = node.getInput(0);
+  int64_t size = node.getInt("size", 0), rank = x.getRank();
+  double alpha = node.getFloat("alpha", 1e-4f);
+  double beta = node.getFloat("beta", 0.75f);
+  double bias = node.getFloat("bias", 1);
+  if (failed(node.requireFloat(x)))
+    return failure();
+  if (rank < 2 || x.getDim(1) == 0)
+    return node.emitError()
+           << "takes a batch and channels, not " << x.getType();
+  if (size < 1)
+    return node.emitError() << "sums over " << size << " channels";
+  // Channels further away than there are any count nothing.
+  int64_t below = std::min((size - 1) / 2, x.getDim(1) - 1);
+  int64_t above = std::min(size / 2, x.getDim(1) - 1);
+  int64_t window = below + above + 1;
+  SmallVector<int64_t> low(rank, 0), high(rank, 0), padded(x.getShape());
+  low[1] = below;
+  high[1] = above;
+  padded[1] += below + above;
+  if (failed(node.checkSize(padded)))
+    return failure();
+  Type type = x.getElementType();
+  Tensor around = node.pad(x, low, high, node.scalar(x.dataType, 0));
+  // sum[n, c, ...] = sum over w of around[n, c + w, ...]^2, where the loop over
+  // w is the last one; a tensor without contents tells its length.
+  SmallVector<AffineExpr> from, to;
+  AffineExpr w = node.b().getAffineDimExpr(rank);
+  for (int64_t i = 0; i < rank; ++i) {
+    AffineExpr loop = node.b().getAffineDimExpr(i);
+    to.push_back(loop);
+    from.push_back(i == 1 ? loop + w : loop);
+  }
+  MLIRContext *context = node.getContext();
+  SmallVector<AffineMap> maps = {AffineMap::get(rank + 1, 0, from, context),
+                                 AffineMap::get(rank + 1, 0, w, context),
+                                 AffineMap::get(rank + 1, 0, to, context)};
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  iterators.push_back(utils::IteratorType::reduction);
+  Value zeros = node.fill(x.getShape(), x.dataType, 0).value;
+  Value length = node.linalg().empty(node.getSizes(window), type);
+  auto sum = linalg::GenericOp::create(
+      node.b(), node.getLoc(), zeros.getType(),
+      ValueRange{around.value, length}, zeros, maps, iterators,
+      [](OpBuilder &builder, Location loc, ValueRange arguments) {
+        B b(loc, builder);
+        Value square = arith::MulFOp::create(b, arguments[0], arguments[0]);
+        linalg::YieldOp::create(
+            b, ValueRange(arith::AddFOp::create(b, arguments[2], square)));
+      });
+  Tensor squares{sum.getResult(0), x.dataType};
+  double factor = alpha / static_cast<double>(size);
+  node.setOutput(0, compute(node, x.getShape(), x.dataType,
+                            {indexWhole(x), indexWhole(squares)},
+                            [&](B &b, ValueRange arguments) {
+                              Value scaled = arith::MulFOp::create(
+                                  b, arguments[1],
+                                  createConstant(b, type, factor));
+                              Value base = arith::AddFOp::create(
+                                  b, scaled, createConstant(b, type, bias));
+                              return arith::DivFOp::create(
+                                  b, arguments[0], buildPower(b, base, beta));
+                            }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+/// Dropout that drops nothing. The oldest versions have an attribute that tells
+/// training from its contrary, the newest ones an input; those between never
+/// drop.
+LogicalResult importDropout(Node &node) {
+  Tensor x = node.getInput(0);
+  int64_t opset = node.getOpset();
+  if (failed(node.requireFloat(x)))
+    return failure();
+  // 0 if it drops nothing, none if that is not known.
+  std::optional<double> ratio = 0;
+  if (opset < 7) {
+    if (node.getInt("is_test", 0) == 0)
+      ratio = node.getFloat("ratio", 0.5f);
+  } else if (opset >= 12 && node.hasInput(2)) {
+    std::optional<SmallVector<int64_t>> training = node.getKnownInts(2);
+    bool isOff = training && training->size() == 1 && training->front() == 0;
+    if (!isOff && !node.hasInput(1)) {
+      ratio = 0.5;
+    } else if (!isOff) {
+      ratio.reset();
+      if (auto known = node.getKnownFloats(1); known && known->size() == 1)
+        ratio = known->front();
+    }
+  }
+  if (!ratio || *ratio != 0)
+    return node.emitError()
+           << "trains with a ratio that is not 0, or not known at compile "
+              "time, which is not supported; without training mode it is";
+  node.setOutput(0, x);
+  // All is kept.
+  int32_t maskType = opset < 10 ? x.dataType : proto::TensorProto::BOOL;
+  if (node.hasOutput(1))
+    node.setOutput(1, node.fill(x.getShape(), maskType, 1));
+  return success();
+}
+
+constexpr OperatorEntry kOperators[] = {
+    {"BatchNormalization", 1, 5, 5, 5, importBatchNormalization},
+    {"BatchNormalization", 14, 5, 5, 3, importBatchNormalization},
+    {"InstanceNormalization", 1, 3, 3, 1, importInstanceNormalization},
+    {"LayerNormalization", 17, 2, 3, 3, importLayerNormalization},
+    {"LRN", 1, 1, 1, 1, importLrn},
+    {"MeanVarianceNormalization", 9, 1, 1, 1, importMeanVarianceNormalization},
+    {"LpNormalization", 1, 1, 1, 1, importLpNormalization},
+    {"Dropout", 1, 1, 1, 2, importDropout},
+    {"Dropout", 12, 1, 3, 2, importDropout},
+};
+
+} // namespace
+
 ArrayRef<OperatorEntry> mlir::dann::onnx::getNormalizationOperators() {
-  return {};
+  return kOperators;
 }

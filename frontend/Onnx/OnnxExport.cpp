@@ -53,7 +53,7 @@ private:
   DenseMap<Value, std::string> names;
   /// The layer of a value, for the names of what is computed of it.
   DenseMap<Value, std::string> layers;
-  std::vector<std::pair<std::string, RankedTensorType>> parameters;
+  std::vector<OnnxParameter> parameters;
   int32_t dataType = proto::TensorProto::FLOAT;
 };
 
@@ -100,8 +100,9 @@ LogicalResult Exporter::addArguments() {
                 "with a name of its own";
     names[argument] = name.str();
     dataType = getDataType(type.getElementType());
-    if (forward.getArgAttr(i, DannDialect::kRoleAttr)) {
-      parameters.emplace_back(name.str(), type);
+    if (auto role =
+            forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr)) {
+      parameters.push_back({name.str(), type, role.getValue(), ElementsAttr()});
     } else {
       proto::ValueInfoProto &info = *model.mutable_graph()->add_input();
       info.set_name(name.str());

@@ -3,6 +3,8 @@
 #ifndef DANN_FRONTEND_ONNX_ONNXEXPORT_H
 #define DANN_FRONTEND_ONNX_ONNXEXPORT_H
 
+#include "Dann/Dann.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include <optional>
@@ -19,14 +21,21 @@ struct OnnxModel {
   std::string graph; // its onnx.GraphProto without the parameters' initializers
 };
 
+/// A parameter of an ONNX model, as its initializer has it.
+struct OnnxParameter {
+  std::string name;
+  RankedTensorType type;
+  Role role;
+  ElementsAttr initial; // null if it is not in the module
+};
+
 /// A network as ONNX models.
 struct OnnxModels {
   OnnxModel layers;               // E/I layers are nodes of the domain ai.dann
   std::optional<OnnxModel> plain; // without them; none if there are none
   /// Why there are no models.
   std::string obstacle;
-  /// The parameters, whose initializers have these names and types.
-  std::vector<std::pair<std::string, RankedTensorType>> parameters;
+  std::vector<OnnxParameter> parameters;
 };
 
 /// Builds the models of the module's `@forward`, as the frontend makes it of a
@@ -37,6 +46,12 @@ FailureOr<OnnxModels> exportOnnx(ModuleOp module);
 /// The same where it is no error that there are no models: the diagnostic
 /// becomes the obstacle.
 OnnxModels tryExportOnnx(ModuleOp module);
+
+/// Fits imported models to parameters that the raising of E/I layers has
+/// changed since: nodes in front of the graph compute the initializers of the
+/// file from them. What changed is seen in the initial values; if they do not
+/// tell it, that is the obstacle.
+void adaptToParameters(OnnxModels &models, ModuleOp module);
 
 } // namespace mlir::dann
 

@@ -10,6 +10,7 @@
 #include "Dann/Dann.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -164,9 +165,13 @@ LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
         return error() << "needs input " << i;
       continue;
     }
-    if (!lookup(node.input(i)))
+    Tensor value = lookup(node.input(i));
+    if (!value)
       return error() << "takes '" << node.input(i)
                      << "', which no input, initializer or earlier node gives";
+    if (value.sequence && !entry->takesSequences)
+      return error() << "takes tensors, and '" << node.input(i)
+                     << "' is a sequence of them";
   }
   for (const std::string &output : node.output())
     if (!output.empty() && values.contains(output))
@@ -365,15 +370,28 @@ LogicalResult ModelImporter::collectInputs() {
   return success();
 }
 
+/// The initializers that batch normalisation takes for the statistics of
+/// another training: none are to be trained.
+static llvm::StringSet<> findStatistics(const proto::GraphProto &graph) {
+  llvm::StringSet<> names;
+  for (const proto::NodeProto &node : graph.node())
+    if (node.op_type() == "BatchNormalization")
+      for (int i = 3; i < node.input_size(); ++i)
+        names.insert(node.input(i));
+  return names;
+}
+
 LogicalResult ModelImporter::collectParameters() {
+  llvm::StringSet<> statistics = findStatistics(graph);
   llvm::StringSet<> seen;
   for (const proto::TensorProto &tensor : graph.initializer()) {
     Location loc = state.file->getLocation(tensor.name());
     if (tensor.name().empty() || !seen.insert(tensor.name()).second)
       return emitError(loc)
              << "there are two initializers named '" << tensor.name() << "'";
-    if (tensor.data_type() != proto::TensorProto::FLOAT &&
-        tensor.data_type() != proto::TensorProto::DOUBLE)
+    // Programs have parameters of one type.
+    if (tensor.data_type() != proto::TensorProto::FLOAT ||
+        statistics.contains(tensor.name()))
       continue;
     ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
     if (!elements)
@@ -449,6 +467,11 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
           << "no node gives this output of the model";
       return nullptr;
     }
+    if (value.sequence) {
+      emitError(state.file->getLocation(info.name()))
+          << "the output is a sequence of tensors, which is not supported";
+      return nullptr;
+    }
     results.push_back(value.value);
     resultTypes.push_back(value.dataType);
   }
@@ -477,9 +500,10 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
 OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
                                              MLIRContext &context,
                                              OnnxModels *models) {
-  context.loadDialect<arith::ArithDialect, DannDialect, func::FuncDialect,
-                      linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
-                      tensor::TensorDialect>();
+  context
+      .loadDialect<arith::ArithDialect, bufferization::BufferizationDialect,
+                   DannDialect, func::FuncDialect, linalg::LinalgDialect,
+                   math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
   std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
   if (!file)
     return nullptr;

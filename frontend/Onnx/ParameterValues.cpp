@@ -1,4 +1,4 @@
-//===- ParameterValues.cpp - Initial values against sign contracts --------===//
+//===- ParameterValues.cpp - The elements of initial values ---------------===//
 
 #include "frontend/Onnx/ParameterValues.h"
 
@@ -12,17 +12,43 @@ using namespace mlir;
 using namespace mlir::dann;
 using namespace mlir::dann::onnx;
 
-template <typename Float>
-static std::optional<std::string> findViolation(ElementsAttr values,
-                                                ArrayRef<char> bytes,
-                                                bool isSplat, Sign sign) {
-  ArrayRef<int64_t> shape = values.getShapedType().getShape();
-  int64_t count = values.getNumElements();
+std::optional<FloatValues> FloatValues::of(ElementsAttr attribute) {
+  FloatValues values;
+  if (!attribute || !isa<Float32Type, Float64Type>(attribute.getElementType()))
+    return std::nullopt;
+  if (auto dense = dyn_cast<DenseElementsAttr>(attribute)) {
+    values.bytes = dense.getRawData();
+    values.isSplat = dense.isSplat();
+  } else if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
+    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
+      values.bytes = blob->getData();
+  }
+  values.isDouble = attribute.getElementType().isF64();
+  values.count = attribute.getNumElements();
+  size_t stored = values.isSplat ? 1 : values.count;
+  if (values.bytes.size() != stored * (values.isDouble ? 8 : 4))
+    return std::nullopt;
+  return values;
+}
+
+double FloatValues::operator[](int64_t index) const {
   // The bytes of a resource may lie anywhere.
-  for (int64_t i = 0; i < count; ++i) {
-    Float value;
-    std::memcpy(&value, bytes.data() + (isSplat ? 0 : i * sizeof value),
+  auto load = [&](auto value) -> double {
+    std::memcpy(&value, bytes.data() + (isSplat ? 0 : index * sizeof value),
                 sizeof value);
+    return value;
+  };
+  return isDouble ? load(double()) : load(float());
+}
+
+std::optional<std::string>
+mlir::dann::onnx::findViolation(ElementsAttr attribute, Sign sign) {
+  std::optional<FloatValues> values = FloatValues::of(attribute);
+  if (!values || (sign != Sign::Nonneg && sign != Sign::Nonpos))
+    return std::nullopt;
+  ArrayRef<int64_t> shape = attribute.getShapedType().getShape();
+  for (int64_t i = 0; i < values->size(); ++i) {
+    double value = (*values)[i];
     if (sign == Sign::Nonneg ? value >= 0 : value <= 0)
       continue;
     SmallVector<int64_t> position(shape.size());
@@ -31,30 +57,10 @@ static std::optional<std::string> findViolation(ElementsAttr values,
       position[axis] = rest % shape[axis];
     std::string text;
     llvm::raw_string_ostream os(text);
-    os << llvm::format("%g", static_cast<double>(value)) << " at [";
+    os << llvm::format("%g", value) << " at [";
     llvm::interleaveComma(position, os);
     os << "]";
     return text;
   }
   return std::nullopt;
-}
-
-std::optional<std::string> mlir::dann::onnx::findViolation(ElementsAttr values,
-                                                           Sign sign) {
-  if (sign != Sign::Nonneg && sign != Sign::Nonpos)
-    return std::nullopt;
-  ArrayRef<char> bytes;
-  bool isSplat = false;
-  if (auto dense = dyn_cast<DenseElementsAttr>(values)) {
-    bytes = dense.getRawData();
-    isSplat = dense.isSplat();
-  } else if (auto resource = dyn_cast<DenseResourceElementsAttr>(values)) {
-    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
-      bytes = blob->getData();
-  }
-  if (bytes.empty())
-    return std::nullopt; // printed without its elements
-  if (values.getElementType().isF64())
-    return ::findViolation<double>(values, bytes, isSplat, sign);
-  return ::findViolation<float>(values, bytes, isSplat, sign);
 }

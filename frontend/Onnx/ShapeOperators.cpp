@@ -176,6 +176,17 @@ LogicalResult importFlatten(Node &node) {
 
 LogicalResult importSqueeze(Node &node) {
   Tensor x = node.getInput(0);
+  if (node.getOpset() >= 13 && node.hasInput(1) && !node.getKnownInts(1)) {
+    // What is left is declared. It has as many elements, in their order.
+    auto declared = node.getDeclaredShape(0);
+    if (!declared)
+      return node.emitError() << "the axes are not known at compile time";
+    FailureOr<Tensor> result = node.reshape(x, *declared);
+    if (failed(result))
+      return failure();
+    node.setOutput(0, *result);
+    return success();
+  }
   auto axes = node.getAxes(13, 1, x.getRank());
   if (failed(axes))
     return failure();

@@ -70,14 +70,17 @@ static LogicalResult takeIn(proto::GraphProto &graph, const OnnxFile &file) {
 
 FailureOr<OnnxModels> mlir::dann::onnx::removeParameters(const OnnxFile &file,
                                                          func::FuncOp forward) {
-  std::vector<std::pair<std::string, RankedTensorType>> parameters;
+  std::vector<OnnxParameter> parameters;
   llvm::StringSet<> names;
   int32_t dataType = proto::TensorProto::FLOAT;
   for (auto [i, type] : llvm::enumerate(forward.getArgumentTypes())) {
-    if (!forward.getArgAttr(i, DannDialect::kRoleAttr))
+    auto role = forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
+    if (!role)
       continue;
     auto name = forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr);
-    parameters.emplace_back(name.str(), cast<RankedTensorType>(type));
+    parameters.push_back(
+        {name.str(), cast<RankedTensorType>(type), role.getValue(),
+         forward.getArgAttrOfType<ElementsAttr>(i, DannDialect::kInitialAttr)});
     names.insert(name);
     if (getElementTypeOrSelf(type).isF64())
       dataType = proto::TensorProto::DOUBLE;

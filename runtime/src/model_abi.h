@@ -27,6 +27,10 @@ struct ModelAbi {
   const void *program; // serialised dann.proto.Program
   std::uint64_t program_size;
   const EntryPointAbi *entry_points;
+  // The initial values of parameters, at the offsets that the description
+  // gives, 64-byte aligned; null if there are none.
+  const void *values;
+  std::uint64_t values_size;
 };
 
 // MLIR's strided memref descriptor. Sizes and strides count elements.

@@ -51,10 +51,12 @@ namespace {
 /// takes for granted.
 class DescriptionReader {
 public:
-  static proto::Program parse(const ModelAbi &model) {
+  explicit DescriptionReader(const ModelAbi &model) : model_(model) {}
+
+  proto::Program parse() const {
     proto::Program program;
-    if (!model.program || model.program_size > std::size_t(INT32_MAX) ||
-        !program.ParseFromArray(model.program, int(model.program_size)))
+    if (!model_.program || model_.program_size > std::size_t(INT32_MAX) ||
+        !program.ParseFromArray(model_.program, int(model_.program_size)))
       fail_description("it cannot be parsed");
     return program;
   }
@@ -179,6 +181,21 @@ private:
         {parameter.name(), parameter.role(),
          shape(parameter.shape(), false, "the parameter " + parameter.name()),
          sign});
+    if (parameter.has_initial_offset())
+      result_.parameters.back().initial_value =
+          initial_value(parameter.initial_offset(), result_.parameters.back());
+  }
+
+  const void *initial_value(std::int64_t offset, const Parameter &owner) {
+    auto bytes =
+        std::uint64_t(*element_count_of(owner.shape, result_.element_type)) *
+        size_of(result_.element_type);
+    check(offset >= 0 && offset % 64 == 0 &&
+              std::uint64_t(offset) <= model_.values_size &&
+              bytes <= model_.values_size - std::uint64_t(offset),
+          "the initial value of ", owner.name, " lies at ", offset, " in ",
+          model_.values_size, " bytes");
+    return static_cast<const char *>(model_.values) + offset;
   }
 
   void read_derived_tensor(const proto::DerivedTensor &tensor) {
@@ -384,6 +401,7 @@ private:
     result_.default_learning_rate = defaults.learning_rate();
   }
 
+  const ModelAbi &model_;
   Description result_;
   std::set<std::string> parameter_names_, derived_names_, entry_point_names_;
 };
@@ -396,8 +414,9 @@ Program::Program(const ModelAbi &model, std::shared_ptr<void> library)
     fail(ErrorCode::Incompatible, "the program was compiled for version ",
          model.version, " of the runtime's interface, and this is version ",
          kAbiVersion, "; compile it again");
-  proto::Program program = DescriptionReader::parse(model);
-  description_ = DescriptionReader().read(program);
+  DescriptionReader reader(model);
+  proto::Program program = reader.parse();
+  description_ = reader.read(program);
   auto take = [](proto::OnnxModel &parts) {
     return OnnxModel{std::move(*parts.mutable_model()),
                      std::move(*parts.mutable_graph())};

@@ -131,6 +131,7 @@ struct Session::Impl {
       : program(std::move(given)), description(program->description()),
         execution(options.threads ? options.threads : core_count()),
         parameters(description) {
+    restore_initial_values();
     for (const DerivedTensor &tensor : description.derived_tensors)
       derived.emplace_back(tensor.element_type, tensor.shape);
     for (const EntryPoint &entry_point : description.entry_points) {
@@ -143,6 +144,20 @@ struct Session::Impl {
                    find_derived(argument.name) != kNone;
           }));
     }
+  }
+
+  /// Of those parameters that the program has values for.
+  void restore_initial_values() {
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      if (const void *value = description.parameters[i].initial_value)
+        store_parameter(i, checked_parameter(i, borrow_initial(i, value)));
+  }
+
+  Tensor borrow_initial(std::size_t parameter, const void *value) const {
+    const Shape &shape = description.parameters[parameter].shape;
+    if (description.element_type == ElementType::F64)
+      return Tensor::borrow(static_cast<const double *>(value), shape);
+    return Tensor::borrow(static_cast<const float *>(value), shape);
   }
 
   std::size_t find_parameter(std::string_view name) const {
@@ -444,6 +459,12 @@ const Program &Session::program() const { return *impl_->program; }
 int Session::threads() const { return impl_->execution.threads(); }
 
 void Session::initialize(std::int64_t seed) {
+  const auto &entry_points = impl_->description.entry_points;
+  if (std::none_of(entry_points.begin(), entry_points.end(),
+                   [](const EntryPoint &entry_point) {
+                     return entry_point.name == "init";
+                   }))
+    return impl_->restore_initial_values();
   Tensor value = Tensor::borrow(&seed, {});
   const Input inputs[] = {{"seed", &value}};
   impl_->execute(impl_->entry_point_index("init"), inputs);

@@ -155,3 +155,37 @@ func.func @named(%x: memref<4x4xf32>, %y: memref<4x4xf32>, %t: memref<4x4xf32, s
   linalg.fill ins(%zero : f32) outs(%s : memref<f32>)
   return
 }
+
+// -----
+
+// Integer constants in which operations differ are arguments, as the stream of
+// random numbers for a parameter; those that are the same in all of them stay.
+// CHECK-LABEL: func @integers
+// CHECK-SAME: (%[[X:.*]]: memref<?xi32>, %[[Y:.*]]: memref<?xi32>)
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK-DAG: %[[TWO:.*]] = arith.constant 2 : i32
+// CHECK: call @dann_loops_0(%{{.*}}, %[[ONE]])
+// CHECK: call @dann_loops_0(%{{.*}}, %[[TWO]])
+// CHECK: func private @dann_loops_0(%{{.*}}: memref<?xi32, {{.*}}>, %[[STREAM:.*]]: i32)
+// CHECK: %[[THREE:.*]] = arith.constant 3 : i32
+// CHECK: %[[KEY:.*]] = arith.xori %{{.*}}, %[[STREAM]]
+// CHECK: arith.muli %[[KEY]], %[[THREE]]
+// CHECK-NOT: func private
+func.func @integers(%x: memref<?xi32>, %y: memref<?xi32>) {
+  %1 = arith.constant 1 : i32
+  %2 = arith.constant 2 : i32
+  %3 = arith.constant 3 : i32
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%x : memref<?xi32>) {
+  ^bb0(%out: i32):
+    %a = arith.xori %out, %1 : i32
+    %b = arith.muli %a, %3 : i32
+    linalg.yield %b : i32
+  }
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%y : memref<?xi32>) {
+  ^bb0(%out: i32):
+    %a = arith.xori %out, %2 : i32
+    %b = arith.muli %a, %3 : i32
+    linalg.yield %b : i32
+  }
+  return
+}

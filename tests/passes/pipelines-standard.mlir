@@ -58,7 +58,7 @@
 // KERNELS: return
 
 // LLVM-NOT: unrealized_conversion_cast
-// LLVM: llvm.func @_mlir_ciface_train_step
+// LLVM: llvm.func @train_step(%arg0: !llvm.ptr)
 // LLVM-NOT: unrealized_conversion_cast
 
 func.func @forward(

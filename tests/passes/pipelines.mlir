@@ -153,11 +153,11 @@ func.func @init(%seed: tensor<i64> {dann.name = "seed"}) -> (tensor<6x8xf32> {da
 // ONEDNN-NOT: call @dann_onednn_matmul
 // ONEDNN: return
 
-// LLVM-DAG: llvm.func @_mlir_ciface_init
-// LLVM-DAG: llvm.func @_mlir_ciface_forward
-// LLVM-DAG: llvm.func @_mlir_ciface_loss_and_gradients
-// LLVM-DAG: llvm.func @_mlir_ciface_evaluate
-// LLVM-DAG: llvm.func @_mlir_ciface_train_step
+// LLVM-DAG: llvm.func @init(%arg0: !llvm.ptr)
+// LLVM-DAG: llvm.func @forward(%arg0: !llvm.ptr)
+// LLVM-DAG: llvm.func @loss_and_gradients(%arg0: !llvm.ptr)
+// LLVM-DAG: llvm.func @evaluate(%arg0: !llvm.ptr)
+// LLVM-DAG: llvm.func @train_step(%arg0: !llvm.ptr)
 
 func.func @forward(
     %x: tensor<?x8xf32> {dann.name = "x", dann.range = array<f64: 0.0, 1.0>},

@@ -41,6 +41,8 @@ struct Parameter {
   std::string role; ///< wex, wix, wei, alpha, g, b, or w for `dense`
   Shape shape;      ///< post-synaptic x pre-synaptic
   Sign sign;
+  /// The value that sessions begin with, or null. Lives as long as the program.
+  const void *initial_value = nullptr;
 };
 
 /// The extent of a dimension that is the number of samples given.

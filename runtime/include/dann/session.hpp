@@ -42,7 +42,8 @@ struct Evaluation {
 /// found before, and leave the session as it was.
 class DANN_API Session {
 public:
-  /// Throws Incompatible if this CPU lacks what the program was compiled for,
+  /// Parameters have the initial values that the program holds, if any. Throws
+  /// Incompatible if this CPU lacks what the program was compiled for,
   /// InvalidArgument for a number of threads out of range, and OutOfMemory or
   /// Internal if the system refuses to start them.
   explicit Session(std::shared_ptr<const Program> program,
@@ -55,7 +56,8 @@ public:
   /// How many threads compute, the caller's among them.
   int threads() const;
 
-  /// Draws initial parameters. The values depend on the seed only.
+  /// Gives parameters their initial values: those that the program holds, or
+  /// else random ones, which depend on the seed only.
   void initialize(std::int64_t seed);
 
   /// Takes the parameters from a safetensors file, which has to hold all of

@@ -32,12 +32,16 @@ def forward_of(path):
     body = re.sub(r"#map\d*", lambda match: maps[match.group(0)], body)
     values, lines = {}, []
     for line in body.splitlines():
-        line = re.sub(r"%[\w#]+", lambda m: values.get(m.group(0), m.group(0)), line)
-        result = re.match(r"\s*(%\w+) = (.*)$", line)
-        if not result:
-            lines.append(line.strip())
+        name, operation = re.match(r"\s*(?:(%\w+) = )?(.*)$", line).groups()
+        if operation.startswith("^bb"):
+            arguments = re.findall(r"%\w+", operation)
+            values.update((own, f"element{i}") for i, own in enumerate(arguments))
+        operation = re.sub(
+            r"%[\w#]+", lambda match: values.get(match.group(0), match.group(0)), operation
+        )
+        if name is None:
+            lines.append(operation)
             continue
-        name, operation = result.groups()
         if operation.startswith("tensor.dim"):
             values[name] = "(batch)"
         elif INLINED.match(operation):

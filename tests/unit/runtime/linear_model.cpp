@@ -330,8 +330,13 @@ proto::Program linear_description() {
 LinearModel::LinearModel(const proto::Program &description)
     : serialized(description.SerializeAsString()),
       entry_points(std::begin(kEntryPoints), std::end(kEntryPoints)),
-      abi{kAbiVersion, std::uint32_t(entry_points.size()), serialized.data(),
-          serialized.size(), entry_points.data()} {}
+      abi{kAbiVersion,
+          std::uint32_t(entry_points.size()),
+          serialized.data(),
+          serialized.size(),
+          entry_points.data(),
+          nullptr,
+          0} {}
 
 static const LinearModel linear_model(linear_description());
 

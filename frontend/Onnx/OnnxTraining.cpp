@@ -1,0 +1,93 @@
+//===- OnnxTraining.cpp - Training of ONNX models -------------------------===//
+
+#include "frontend/Onnx/OnnxTraining.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::dann;
+
+static LogicalResult checkSettings(const OnnxTraining &training, Location loc) {
+  if (!(std::isfinite(training.learningRate) && training.learningRate > 0))
+    return emitError(loc) << "the learning rate must be a positive number, but "
+                             "is "
+                          << std::to_string(training.learningRate);
+  if (training.batchSize < 1 || training.epochs < 1)
+    return emitError(loc) << "batch size and epochs must be at least 1, but "
+                             "are "
+                          << training.batchSize << " and " << training.epochs;
+  if (!(std::isfinite(training.minimum) && std::isfinite(training.maximum) &&
+        training.minimum < training.maximum))
+    return emitError(loc) << "the input's range must be two finite numbers, "
+                             "the smaller first, but is ["
+                          << std::to_string(training.minimum) << ", "
+                          << std::to_string(training.maximum) << "]";
+  return success();
+}
+
+/// A classifier takes one tensor of samples and gives one of logits.
+static LogicalResult checkClassifier(func::FuncOp forward) {
+  Location loc = forward.getLoc();
+  unsigned numInputs = 0, numParameters = 0;
+  for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i)
+    ++(forward.getArgAttr(i, DannDialect::kRoleAttr) ? numParameters
+                                                     : numInputs);
+  if (numInputs != 1 || forward.getNumResults() != 1)
+    return emitError(loc) << "training needs a model with one input and one "
+                             "output, but it has "
+                          << numInputs << " and " << forward.getNumResults();
+  if (numParameters == 0)
+    return emitError(loc) << "the model has no parameters to train: no float "
+                             "initializer is used";
+  auto input = cast<RankedTensorType>(forward.getArgumentTypes()[0]);
+  auto output = cast<RankedTensorType>(forward.getResultTypes()[0]);
+  if (!input.getElementType().isF32() || input.getRank() < 2 ||
+      !input.isDynamicDim(0))
+    return emitError(forward.getArgument(0).getLoc())
+           << "training needs an input of floats [batch, ...] of which the "
+              "batch is not fixed, but it is "
+           << input;
+  if (!output.getElementType().isF32() || output.getRank() != 2 ||
+      !output.isDynamicDim(0) || output.getDimSize(1) < 1)
+    return emitError(loc) << "training needs an output of floats [batch, "
+                             "classes], but it is "
+                          << output;
+  for (unsigned i = 1, e = forward.getNumArguments(); i < e; ++i) {
+    StringRef name =
+        forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr)
+            .getValue();
+    if (llvm::is_contained(
+            {"x", "y", "seed", "learning_rate", "logits", "loss", "errors"},
+            name))
+      return emitError(forward.getArgument(i).getLoc())
+             << "a parameter cannot have this name, which means something else "
+                "to programs that train";
+  }
+  return success();
+}
+
+LogicalResult mlir::dann::addTraining(ModuleOp module,
+                                      const OnnxTraining &training) {
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
+  if (failed(checkSettings(training, module.getLoc())) ||
+      failed(checkClassifier(forward)))
+    return failure();
+  auto builder = OpBuilder::atBlockEnd(module.getBody());
+  forward.setArgAttr(0, DannDialect::kNameAttr, builder.getStringAttr("x"));
+  forward.setArgAttr(
+      0, DannDialect::kRangeAttr,
+      builder.getDenseF64ArrayAttr({training.minimum, training.maximum}));
+  forward.setResultAttr(0, DannDialect::kNameAttr,
+                        builder.getStringAttr("logits"));
+  TrainingOp::create(builder, module.getLoc(), "training", "forward",
+                     Loss::SoftmaxCrossEntropy, Optimizer::Sgd,
+                     training.correctInhibition, /*project=*/true,
+                     training.batchSize, training.epochs,
+                     APFloat(training.learningRate));
+  return success();
+}

@@ -1,0 +1,28 @@
+//===- OnnxTraining.h - Training of ONNX models ---------------------------===//
+
+#ifndef DANN_FRONTEND_ONNX_ONNXTRAINING_H
+#define DANN_FRONTEND_ONNX_ONNXTRAINING_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::dann {
+
+/// What an ONNX model does not say of its training, as a model file would.
+struct OnnxTraining {
+  double learningRate = 0;
+  int64_t batchSize = 32;
+  int64_t epochs = 10;
+  /// Values of the input lie in [minimum, maximum].
+  double minimum = 0, maximum = 1;
+  bool correctInhibition = true;
+};
+
+/// Adds a `dann.training` to an imported ONNX model: softmax cross-entropy on
+/// its one output [batch, classes], plain SGD. Its input and output get the
+/// names that training programs give them, x and logits. Fails with a
+/// diagnostic if the model is no classifier, or a setting makes no sense.
+LogicalResult addTraining(ModuleOp module, const OnnxTraining &training);
+
+} // namespace mlir::dann
+
+#endif // DANN_FRONTEND_ONNX_ONNXTRAINING_H
