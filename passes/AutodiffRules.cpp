@@ -52,9 +52,17 @@ struct ScalarModel
   }
 };
 
-Value addRule(ImplicitLocOpBuilder &, Operation *, Value dy, unsigned) {
-  return dy;
-}
+/// Sums of tensors are what reverse sweeps are made of.
+struct AddModel
+    : DifferentiableOpInterface::ExternalModel<AddModel, arith::AddFOp> {
+  bool isDifferentiable(Operation *) const { return true; }
+  void buildVjp(Operation *, OpBuilder &, ArrayRef<Value> cotangents,
+                const llvm::BitVector &active,
+                MutableArrayRef<Value> operandCotangents) const {
+    for (unsigned i : active.set_bits())
+      operandCotangents[i] = cotangents[0];
+  }
+};
 Value subRule(ImplicitLocOpBuilder &b, Operation *, Value dy, unsigned i) {
   return i == 0 ? dy : arith::NegFOp::create(b, dy).getResult();
 }
@@ -307,7 +315,7 @@ void mlir::dann::registerDifferentiableOpInterfaceExternalModels(
   registry.addExtension(+[](MLIRContext *c, arith::ArithDialect *) {
     constexpr auto greater = arith::CmpFPredicate::OGT;
     constexpr auto less = arith::CmpFPredicate::OLT;
-    attachScalar<arith::AddFOp, addRule>(c);
+    arith::AddFOp::attachInterface<AddModel>(*c);
     attachScalar<arith::SubFOp, subRule>(c);
     attachScalar<arith::NegFOp, negRule>(c);
     attachScalar<arith::MulFOp, mulRule>(c);

@@ -138,7 +138,7 @@ struct OutlineLoopsPass : dann::impl::OutlineLoopsBase<OutlineLoopsPass> {
     mapping.map(loops.captured, rest.take_front(loops.captured.size()));
     op.getRegion().walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
-        if (operand.getParentRegion() != &op.getRegion() &&
+        if (!op.getRegion().isAncestor(operand.getParentRegion()) &&
             !mapping.contains(operand))
           if (Operation *constant = operand.getDefiningOp())
             b.clone(*constant, mapping);

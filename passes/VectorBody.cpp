@@ -28,29 +28,36 @@ std::string mlir::dann::getBodyText(linalg::GenericOp op, bool withIntegers) {
   std::string text;
   llvm::raw_string_ostream os(text);
   DenseMap<Value, unsigned> numbers, captured;
-  for (Value argument : op.getBody()->getArguments())
-    numbers.insert({argument, numbers.size()});
   for (AffineMap map : op.getIndexingMapsArray())
     os << map << " ";
-  for (Operation &nested : *op.getBody()) {
-    os << nested.getName() << nested.getAttrDictionary();
-    for (Value operand : nested.getOperands()) {
-      Attribute constant;
-      if (!withIntegers && isOuterInteger(op, operand))
-        os << " integer " << operand.getType();
-      else if (matchPattern(operand, m_Constant(&constant)))
-        os << " " << constant;
-      else if (auto number = numbers.find(operand); number != numbers.end())
-        os << " %" << number->second;
-      else
-        os << " captured"
-           << captured.insert({operand, captured.size()}).first->second;
+  // The regions of its operations follow behind a block. Integers are left
+  // out only of the first, of which getIntegers() knows them.
+  op.getRegion().walk<WalkOrder::PreOrder>([&](Block *block) {
+    os << " {";
+    for (Value argument : block->getArguments())
+      numbers.insert({argument, numbers.size()});
+    for (Operation &nested : *block) {
+      os << nested.getName() << nested.getAttrDictionary();
+      for (Value operand : nested.getOperands()) {
+        Attribute constant;
+        if (!withIntegers && block == op.getBody() &&
+            isOuterInteger(op, operand))
+          os << " integer " << operand.getType();
+        else if (matchPattern(operand, m_Constant(&constant)))
+          os << " " << constant;
+        else if (auto number = numbers.find(operand); number != numbers.end())
+          os << " %" << number->second;
+        else
+          os << " captured"
+             << captured.insert({operand, captured.size()}).first->second;
+      }
+      for (Value result : nested.getResults()) {
+        os << " : " << result.getType();
+        numbers.insert({result, numbers.size()});
+      }
+      os << " regions " << nested.getNumRegions();
     }
-    for (Value result : nested.getResults()) {
-      os << " : " << result.getType();
-      numbers.insert({result, numbers.size()});
-    }
-  }
+  });
   return text;
 }
 

@@ -194,7 +194,11 @@ LogicalResult importLoop(Node &node) {
            << "its graph has " << (*graph)->output_size() << " outputs, for "
            << numCarried << " carried tensors and " << node.getNumOutputs()
            << " outputs of the loop";
+  // What nobody reads need not be collected.
+  auto isCollected = [&](int i) { return node.hasOutput(numCarried + i); };
   for (int i = 0; i < numCollected; ++i) {
+    if (!isCollected(i))
+      continue;
     Collected rule;
     auto declared = node.getDeclaredShape(numCarried + i);
     if (declared && !declared->empty())
@@ -217,16 +221,25 @@ LogicalResult importLoop(Node &node) {
         if (failed(next))
           return failure();
         outputs->front() = *next;
-        if (!loop.isConditional)
-          outputs->erase(outputs->begin());
-        return outputs;
+        SmallVector<Tensor> kept;
+        for (auto [i, output] : llvm::enumerate(*outputs)) {
+          int collected = static_cast<int>(i) - 1 - numCarried;
+          if ((i > 0 || loop.isConditional) &&
+              (collected < 0 || isCollected(collected)))
+            kept.push_back(output);
+        }
+        return kept;
       });
   if (failed(results))
     return failure();
   ArrayRef<Tensor> given =
       ArrayRef(*results).drop_front(loop.isConditional ? 1 : 0);
-  for (int i = 0; i < node.getNumOutputs(); ++i)
-    node.setOutput(i, given[i]);
+  for (int i = 0; i < node.getNumOutputs(); ++i) {
+    if (i >= numCarried && !isCollected(i - numCarried))
+      continue;
+    node.setOutput(i, given.front());
+    given = given.drop_front();
+  }
   return success();
 }
 
@@ -449,13 +462,6 @@ LogicalResult importBatchedScan(Node &node) {
 
 using Elements = std::vector<Tensor>;
 
-Tensor makeSequence(Elements elements, int32_t dataType) {
-  Tensor result;
-  result.dataType = dataType;
-  result.sequence = std::make_shared<const Elements>(std::move(elements));
-  return result;
-}
-
 FailureOr<Tensor> getSequence(Node &node, int index) {
   Tensor input = node.getInput(index);
   if (!input.sequence)
@@ -494,7 +500,7 @@ LogicalResult importSequenceEmpty(Node &node) {
   if (dataType < 0 || dataType > 1000 ||
       !getElementType(static_cast<int32_t>(dataType), node.getContext()))
     return node.emitError() << "the type " << dataType << " is not supported";
-  node.setOutput(0, makeSequence({}, static_cast<int32_t>(dataType)));
+  node.setOutput(0, node.makeSequence({}, static_cast<int32_t>(dataType)));
   return success();
 }
 
@@ -503,7 +509,7 @@ LogicalResult importSequenceConstruct(Node &node) {
   if (failed(node.requireSameType(inputs)))
     return failure();
   node.setOutput(
-      0, makeSequence({inputs.begin(), inputs.end()}, inputs[0].dataType));
+      0, node.makeSequence({inputs.begin(), inputs.end()}, inputs[0].dataType));
   return success();
 }
 
@@ -519,7 +525,7 @@ LogicalResult importSequenceInsert(Node &node) {
   if (failed(position))
     return failure();
   elements.insert(elements.begin() + *position, *tensor);
-  node.setOutput(0, makeSequence(std::move(elements), sequence->dataType));
+  node.setOutput(0, node.makeSequence(std::move(elements), sequence->dataType));
   return success();
 }
 
@@ -535,7 +541,7 @@ LogicalResult importSequenceErase(Node &node) {
   if (failed(position))
     return failure();
   elements.erase(elements.begin() + *position);
-  node.setOutput(0, makeSequence(std::move(elements), sequence->dataType));
+  node.setOutput(0, node.makeSequence(std::move(elements), sequence->dataType));
   return success();
 }
 
@@ -640,7 +646,7 @@ LogicalResult importSplitToSequence(Node &node) {
   // Of parts of sizes that are not known, at least there is the number.
   if (split && split.getRank() == 1 && split.getType().hasStaticShape() &&
       !known && split.getDim(0) <= KnownContents::kMaxElements) {
-    node.setOutput(0, makeSequence(Elements(split.getDim(0)), x.dataType));
+    node.setOutput(0, node.makeSequence(Elements(split.getDim(0)), x.dataType));
     return success();
   }
   if (ShapedType::isDynamic(extent))
@@ -678,7 +684,7 @@ LogicalResult importSplitToSequence(Node &node) {
     elements.push_back(dropsAxis ? node.squeeze(part, *axis) : part);
     offsets[*axis] += size;
   }
-  node.setOutput(0, makeSequence(std::move(elements), x.dataType));
+  node.setOutput(0, node.makeSequence(std::move(elements), x.dataType));
   return success();
 }
 
@@ -718,7 +724,7 @@ LogicalResult importSequenceMap(Node &node) {
     }
   }
   for (auto [i, output] : llvm::enumerate(outputs))
-    node.setOutput(i, makeSequence(output, output[0].dataType));
+    node.setOutput(i, node.makeSequence(output, output[0].dataType));
   return success();
 }
 

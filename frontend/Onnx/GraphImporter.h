@@ -7,6 +7,8 @@
 
 #include "llvm/ADT/StringMap.h"
 
+#include <deque>
+
 namespace mlir::dann::onnx {
 
 /// What all graphs of a model share while they are imported.
@@ -16,6 +18,7 @@ struct ImportState {
   KnownContents known;
   Value batchSize; // null if all sizes are known
   int numNodes = 0;
+  std::deque<std::vector<Tensor>> sequences = {}; // which stay in place
 };
 
 /// Imports a graph: the main one, one in an attribute, which sees the values of

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -90,9 +91,9 @@ Value findOriginal(B &b, Value place, int64_t extent, PadMode mode) {
 }
 
 /// Pads by numbers that are known at run time only: every element looks up its
-/// own. `axes` are those that the pads belong to.
+/// own. `axes` are those that the pads belong to, `value` is a scalar.
 LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
-                               ArrayRef<int64_t> axes, Value padding) {
+                               ArrayRef<int64_t> axes, Tensor value) {
   auto shape = node.getDeclaredShape(0);
   Tensor pads = node.getInput(1);
   if (!shape || static_cast<int64_t>(shape->size()) != x.getRank() ||
@@ -107,12 +108,10 @@ LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
   if (llvm::is_contained(x.getShape(), 0)) {
     if (mode != PadMode::Constant)
       return node.emitError() << x.getType() << " has no elements to repeat";
-    node.setOutput(
-        0, {linalg::FillOp::create(
-                node.b(), padding,
-                node.linalg().empty(node.getSizes(*shape), x.getElementType()))
-                .getResult(0),
-            x.dataType});
+    FailureOr<Tensor> result = node.broadcast(value, *shape);
+    if (failed(result))
+      return failure();
+    node.setOutput(0, *result);
     return success();
   }
   node.setOutput(
@@ -141,7 +140,8 @@ LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
         Value element = tensor::ExtractOp::create(b, x.value, places);
         if (mode != PadMode::Constant)
           return element;
-        return select(b, isInside, element, padding);
+        return select(b, isInside, element,
+                      tensor::ExtractOp::create(b, value.value));
       }));
   return success();
 }
@@ -164,12 +164,12 @@ LogicalResult importPad(Node &node) {
   // The pads, and the value around, became inputs.
   std::optional<SmallVector<int64_t>> pads;
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  Value padding;
+  Tensor value;
   if (opset < 11) {
     if (failed(node.requireFloat(x)))
       return failure();
     pads = node.getInts(opset < 2 ? "paddings" : "pads");
-    padding = node.scalar(x.dataType, node.getFloat("value", 0));
+    value = node.fill({}, x.dataType, node.getFloat("value", 0));
   } else {
     if (!node.hasInput(1) ||
         node.getInput(1).dataType != proto::TensorProto::INT64)
@@ -182,22 +182,19 @@ LogicalResult importPad(Node &node) {
       if (*given)
         axes = **given;
     }
-    if (Tensor value = node.getInput(2)) {
-      if (failed(node.requireSameType({x, value})))
-        return failure();
-      if (!value.getType().hasStaticShape() ||
-          llvm::any_of(value.getShape(), [](int64_t e) { return e != 1; }))
-        return node.emitError() << "takes one value, not " << value.getType();
-      FailureOr<Tensor> scalar = node.reshape(value, {});
-      if (failed(scalar))
-        return failure();
-      padding = tensor::ExtractOp::create(node.b(), scalar->value);
-    } else {
-      padding = node.scalar(x.dataType, 0);
-    }
+    value = node.hasInput(2) ? node.getInput(2) : node.fill({}, x.dataType, 0);
+    if (failed(node.requireSameType({x, value})))
+      return failure();
+    if (!value.getType().hasStaticShape() ||
+        llvm::any_of(value.getShape(), [](int64_t e) { return e != 1; }))
+      return node.emitError() << "takes one value, not " << value.getType();
+    FailureOr<Tensor> scalar = node.reshape(value, {});
+    if (failed(scalar))
+      return failure();
+    value = *scalar;
   }
   if (!pads)
-    return importDynamicPad(node, x, mode, axes, padding);
+    return importDynamicPad(node, x, mode, axes, value);
   if (pads->size() != 2 * axes.size())
     return node.emitError()
            << "has " << pads->size() << " pads instead of " << 2 * axes.size();
@@ -230,16 +227,15 @@ LogicalResult importPad(Node &node) {
   if (isEmpty) {
     if (mode != PadMode::Constant && !llvm::is_contained(shape, 0))
       return node.emitError() << "leaves no elements to repeat";
-    node.setOutput(
-        0, {linalg::FillOp::create(
-                node.b(), padding,
-                node.linalg().empty(node.getSizes(shape), x.getElementType()))
-                .getResult(0),
-            x.dataType});
+    FailureOr<Tensor> result = node.broadcast(value, shape);
+    if (failed(result))
+      return failure();
+    node.setOutput(0, *result);
     return success();
   }
   Tensor part = node.slice(x, offsets, sizes, SmallVector<int64_t>(rank, 1));
   if (mode == PadMode::Constant) {
+    Value padding = tensor::ExtractOp::create(node.b(), value.value);
     node.setOutput(0, node.pad(part, low, high, padding));
     return success();
   }
@@ -1231,6 +1227,195 @@ LogicalResult importRoiAlign(Node &node) {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// NonMaxSuppression
+//===----------------------------------------------------------------------===//
+
+/// The corners and the area of a box.
+struct Box {
+  SmallVector<Value, 2> low, high;
+  Value area;
+};
+
+Box loadBox(B &b, Tensor boxes, Value image, Value i, bool isCentered) {
+  SmallVector<Value, 4> numbers;
+  for (int64_t k = 0; k < 4; ++k)
+    numbers.push_back(tensor::ExtractOp::create(
+        b, boxes.value, ValueRange{image, i, constantIndex(b, k)}));
+  Box box;
+  for (int k = 0; k < 2; ++k) {
+    Value first = numbers[k], second = numbers[k + 2];
+    if (isCentered) {
+      Value half = multiply(b, second, constantLike(b, second, 0.5));
+      Value middle = first;
+      first = subtract(b, middle, half);
+      second = add(b, middle, half);
+    }
+    // Any two opposite corners.
+    box.low.push_back(arith::MinimumFOp::create(b, first, second));
+    box.high.push_back(arith::MaximumFOp::create(b, first, second));
+  }
+  box.area = multiply(b, subtract(b, box.high[0], box.low[0]),
+                      subtract(b, box.high[1], box.low[1]));
+  return box;
+}
+
+/// Whether the common part of two boxes is more than `threshold` of their
+/// union. Boxes without an area have nothing in common.
+Value overlaps(B &b, const Box &x, const Box &y, Value threshold) {
+  Value common;
+  for (int k = 0; k < 2; ++k) {
+    Value side = subtract(b, arith::MinimumFOp::create(b, x.high[k], y.high[k]),
+                          arith::MaximumFOp::create(b, x.low[k], y.low[k]));
+    side = arith::MaximumFOp::create(b, side, constantLike(b, side, 0));
+    common = common ? multiply(b, common, side) : side;
+  }
+  Value whole = subtract(b, add(b, x.area, y.area), common);
+  return arith::CmpFOp::create(b, FloatPredicate::OGT, divide(b, common, whole),
+                               threshold);
+}
+
+/// Selects for each image and class the best box that is left and drops those
+/// that overlap it, again and again. How many rows the result has depends on
+/// the data, so that the model has to declare it: of fewer rows the rest are
+/// zeros, more are left out.
+LogicalResult importNonMaxSuppression(Node &node) {
+  Tensor boxes = node.getInput(0), scores = node.getInput(1);
+  if (failed(node.requireFloat(boxes)) ||
+      failed(node.requireSameType({boxes, scores})) ||
+      failed(node.requireRank(boxes, 3)) || failed(node.requireRank(scores, 3)))
+    return failure();
+  if (!boxes.getType().hasStaticShape() || !scores.getType().hasStaticShape() ||
+      boxes.getDim(2) != 4 || boxes.getDim(0) != scores.getDim(0) ||
+      boxes.getDim(1) != scores.getDim(2))
+    return node.emitError() << "takes images x boxes x 4 numbers and images x "
+                               "classes x boxes scores, not "
+                            << boxes.getType() << " and " << scores.getType();
+  SmallVector<Value> scalars;
+  for (auto [i, type] :
+       {std::pair(2, static_cast<int32_t>(proto::TensorProto::INT64)),
+        std::pair(3, boxes.dataType), std::pair(4, boxes.dataType)}) {
+    if (!node.hasInput(i)) {
+      // No boxes, no overlap; without a limit no score is too low.
+      scalars.push_back(i == 4 ? Value() : node.scalar(type, 0));
+      continue;
+    }
+    Tensor input = node.getInput(i);
+    if (input.dataType != type || !input.getType().hasStaticShape() ||
+        llvm::any_of(input.getShape(), [](int64_t e) { return e != 1; }))
+      return node.emitError()
+             << "takes one " << getTypeName(type) << " as input " << i
+             << ", not " << input.getType();
+    FailureOr<Tensor> scalar = node.reshape(input, {});
+    if (failed(scalar))
+      return failure();
+    scalars.push_back(tensor::ExtractOp::create(node.b(), scalar->value));
+  }
+  auto shape = node.getDeclaredShape(0);
+  if (!shape || shape->size() != 2 || shape->back() != 3)
+    return node.emitError()
+           << "the number of selected boxes is not known at compile time";
+  Tensor selected = node.fill(*shape, proto::TensorProto::INT64, 0);
+  int64_t rows = shape->front(), count = boxes.getDim(1);
+  if (rows == 0 || count == 0) {
+    node.setOutput(0, selected);
+    return success();
+  }
+  bool isCentered = node.getInt("center_point_box", 0) != 0;
+  B &builder = node.b();
+  Value zero = constantIndex(builder, 0), one = constantIndex(builder, 1),
+        numBoxes = constantIndex(builder, count);
+  Value limit = arith::MinSIOp::create(
+      builder,
+      arith::IndexCastOp::create(builder, builder.getIndexType(), scalars[0]),
+      numBoxes);
+  limit = arith::MaxSIOp::create(builder, limit, zero);
+  Value allLeft = node.fill({count}, proto::TensorProto::BOOL, 1).value;
+  scf::LoopNest loops = scf::buildLoopNest(
+      builder, builder.getLoc(), {zero, zero},
+      {constantIndex(builder, boxes.getDim(0)),
+       constantIndex(builder, scores.getDim(1))},
+      {one, one}, {selected.value, zero},
+      [&](OpBuilder &nested, Location loc, ValueRange at,
+          ValueRange results) -> scf::ValueVector {
+        B b(loc, nested);
+        auto perClass = scf::ForOp::create(
+            b, zero, limit, one, ValueRange{results[0], results[1], allLeft},
+            [&](OpBuilder &nested, Location loc, Value, ValueRange state) {
+              B b(loc, nested);
+              Value minusOne = constantIndex(b, -1);
+              Value lowest =
+                  constantFloat(b, boxes.getElementType(),
+                                -std::numeric_limits<double>::infinity());
+              auto best = scf::ForOp::create(
+                  b, zero, numBoxes, one, ValueRange{minusOne, lowest},
+                  [&](OpBuilder &nested, Location loc, Value i,
+                      ValueRange found) {
+                    B b(loc, nested);
+                    Value score = tensor::ExtractOp::create(
+                        b, scores.value, ValueRange{at[0], at[1], i});
+                    Value isBetter = arith::OrIOp::create(
+                        b, compare(b, IntPredicate::slt, found[0], 0),
+                        arith::CmpFOp::create(b, FloatPredicate::OGT, score,
+                                              found[1]));
+                    isBetter = arith::AndIOp::create(
+                        b, isBetter, tensor::ExtractOp::create(b, state[2], i));
+                    if (scalars[2])
+                      isBetter = arith::AndIOp::create(
+                          b, isBetter,
+                          arith::CmpFOp::create(b, FloatPredicate::OGE, score,
+                                                scalars[2]));
+                    scf::YieldOp::create(
+                        b, ValueRange{select(b, isBetter, i, found[0]),
+                                      select(b, isBetter, score, found[1])});
+                  });
+              Value chosen = best.getResult(0);
+              Value isFound = arith::AndIOp::create(
+                  b, compare(b, IntPredicate::sge, chosen, 0),
+                  compare(b, IntPredicate::slt, state[1], rows));
+              Value row = clampIndex(b, state[1], rows), table = state[0];
+              SmallVector<Value> numbers = {at[0], at[1], chosen};
+              for (auto [k, value] : llvm::enumerate(numbers)) {
+                SmallVector<Value> place = {
+                    row, constantIndex(b, static_cast<int64_t>(k))};
+                Value number =
+                    arith::IndexCastOp::create(b, b.getI64Type(), value);
+                Value old = tensor::ExtractOp::create(b, table, place);
+                table = tensor::InsertOp::create(
+                    b, select(b, isFound, number, old), table, place);
+              }
+              Value next = arith::AddIOp::create(b, state[1],
+                                                 select(b, isFound, one, zero));
+              Value safe = clampIndex(b, chosen, count);
+              Box box = loadBox(b, boxes, at[0], safe, isCentered);
+              auto left = scf::ForOp::create(
+                  b, zero, numBoxes, one, state[2],
+                  [&](OpBuilder &nested, Location loc, Value i,
+                      ValueRange left) {
+                    B b(loc, nested);
+                    Value isDropped = overlaps(
+                        b, box, loadBox(b, boxes, at[0], i, isCentered),
+                        scalars[1]);
+                    isDropped = arith::OrIOp::create(
+                        b, isDropped,
+                        arith::CmpIOp::create(b, IntPredicate::eq, i, safe));
+                    Value no =
+                        arith::ConstantOp::create(b, b.getBoolAttr(false));
+                    Value old = tensor::ExtractOp::create(b, left[0], i);
+                    Value now = select(b, isDropped, no, old);
+                    scf::YieldOp::create(
+                        b, tensor::InsertOp::create(b, now, left[0], i)
+                               .getResult());
+                  });
+              scf::YieldOp::create(b,
+                                   ValueRange{table, next, left.getResult(0)});
+            });
+        return {perClass.getResult(0), perClass.getResult(1)};
+      });
+  node.setOutput(0, {loops.results[0], proto::TensorProto::INT64});
+  return success();
+}
+
 constexpr OperatorEntry kOperators[] = {
     {"Pad", 1, 1, 4, 1, importPad},
     {"Upsample", 1, 1, 1, 1, importOldUpsample},
@@ -1241,6 +1426,7 @@ constexpr OperatorEntry kOperators[] = {
     {"SpaceToDepth", 1, 1, 1, 1, importSpaceToDepth},
     {"GridSample", 16, 2, 2, 1, importGridSample},
     {"RoiAlign", 10, 3, 3, 1, importRoiAlign},
+    {"NonMaxSuppression", 10, 2, 5, 1, importNonMaxSuppression},
 };
 
 } // namespace

@@ -300,7 +300,9 @@ std::optional<SmallVector<int64_t>> KnownContents::getInts(Value tensor) {
   SmallVector<int64_t> ints;
   for (Attribute element : *elements) {
     if (auto integer = dyn_cast_or_null<IntegerAttr>(element))
-      ints.push_back(integer.getValue().getSExtValue());
+      // The least number stands for the batch; the next one is as far away.
+      ints.push_back(std::max(integer.getValue().getSExtValue(),
+                              ShapedType::kDynamic + 1));
     else if (isa_and_nonnull<UnitAttr>(element))
       ints.push_back(ShapedType::kDynamic);
     else

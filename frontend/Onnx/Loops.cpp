@@ -272,9 +272,7 @@ void LoopBuilder::moveBody(Block *to, Value index, ValueRange carried) {
 
 /// What the body yields.
 SmallVector<Value> LoopBuilder::finishBody(Value index, ValueRange carried) {
-  SmallVector<Value> yielded;
-  for (auto [after, before] : llvm::zip(getNext(), carried))
-    yielded.push_back(materialize(node, after, {before, after.dataType}).value);
+  SmallVector<Value> collected;
   for (auto [rule, part, axis, whole] :
        llvm::zip(loop.collected, getParts(), axes,
                  carried.drop_front(initial.size()))) {
@@ -284,9 +282,19 @@ SmallVector<Value> LoopBuilder::finishBody(Value index, ValueRange carried) {
           arith::SubIOp::create(b, count, arith::ConstantIndexOp::create(b, 1));
       place = arith::SubIOp::create(b, last, index);
     }
-    yielded.push_back(
+    collected.push_back(
         insertAt(node, part, {whole, part.dataType}, {{axis, place}}).value);
   }
+  SmallVector<Tensor> next(getNext());
+  // What takes the place of one tensor may be a part of another one.
+  if (next.size() > 1 && !loop.isInPlace)
+    for (auto [after, before] : llvm::zip(next, carried))
+      if (after.value != before)
+        after = copy(node, after);
+  SmallVector<Value> yielded;
+  for (auto [after, before] : llvm::zip(next, carried))
+    yielded.push_back(materialize(node, after, {before, after.dataType}).value);
+  yielded.append(collected);
   return yielded;
 }
 

@@ -47,6 +47,9 @@ struct Loop {
   bool isConditional = false;
   SmallVector<Tensor> initial;
   SmallVector<Collected> collected;
+  /// Whether the body overwrites each carried tensor with the next one, and
+  /// reads no other one behind that.
+  bool isInPlace = false;
 };
 
 /// Gives the tensors after an iteration, and what of it is collected.

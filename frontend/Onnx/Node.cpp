@@ -55,6 +55,12 @@ std::optional<SmallVector<double>> Node::getKnownFloats(int index) {
   return getKnownContents().getFloats(input.value);
 }
 
+Tensor Node::makeSequence(std::vector<Tensor> elements, int32_t dataType) {
+  auto &sequences = graph.getState().sequences;
+  sequences.push_back(std::move(elements));
+  return {nullptr, dataType, &sequences.back()};
+}
+
 Tensor Node::lookup(StringRef name) const { return graph.lookup(name); }
 
 KnownContents &Node::getKnownContents() { return graph.getState().known; }
@@ -270,7 +276,7 @@ Node::getBroadcastShape(ArrayRef<Tensor> tensors) {
 LogicalResult Node::checkSize(ArrayRef<int64_t> shape) {
   SmallVector<int64_t> known(shape);
   for (int64_t &extent : known)
-    if (ShapedType::isDynamic(extent))
+    if (ShapedType::isDynamic(extent) && graph.getState().batchSize)
       extent = 1;
   if (static_cast<int64_t>(shape.size()) > kMaxRank)
     return emitError() << "the result would have the rank " << shape.size()

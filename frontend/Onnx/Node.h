@@ -23,7 +23,7 @@ class GraphImporter;
 struct Tensor {
   Value value;
   int32_t dataType = proto::TensorProto::UNDEFINED;
-  std::shared_ptr<const std::vector<Tensor>> sequence = nullptr;
+  const std::vector<Tensor> *sequence = nullptr; // the graph's
 
   explicit operator bool() const { return value || sequence; }
   RankedTensorType getType() const {
@@ -174,6 +174,7 @@ public:
   /// `inputs`; returns its outputs.
   FailureOr<SmallVector<Tensor>> importGraph(const proto::GraphProto &graph,
                                              ArrayRef<Tensor> inputs);
+  Tensor makeSequence(std::vector<Tensor> elements, int32_t dataType);
   /// What the graph knows by a name; no value if nothing.
   Tensor lookup(StringRef name) const;
   KnownContents &getKnownContents();

@@ -154,11 +154,10 @@ LogicalResult RecurrentLayer::checkShape(StringRef name, Tensor tensor,
                                          ArrayRef<int64_t> shape) {
   if (tensor.getShape() == shape)
     return success();
-  InFlightDiagnostic error = node.emitError() << name << " has the shape [";
-  llvm::interleaveComma(tensor.getShape(), error);
-  error << "] instead of [";
-  llvm::interleaveComma(shape, error);
-  return error << "]";
+  return node.emitError() << name << " is " << tensor.getType()
+                          << " instead of "
+                          << RankedTensorType::get(shape,
+                                                   tensor.getElementType());
 }
 
 LogicalResult RecurrentLayer::checkInputs() {
@@ -324,6 +323,7 @@ LogicalResult RecurrentLayer::importDirection(int64_t index, bool isReverse) {
   }
 
   Loop loop;
+  loop.isInPlace = true;
   int64_t batch = x.getDim(batchAxis);
   loop.count = getValueOrCreateConstantIndexOp(
       b, b.getLoc(), node.getSizes({x.getDim(timeAxis)})[0]);

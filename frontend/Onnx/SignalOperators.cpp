@@ -258,9 +258,9 @@ LogicalResult importMelWeightMatrix(Node &node) {
 /// How a dimension is transformed.
 struct Transform {
   Number length;     // the points of a period, of which those behind are 0
-  int64_t numPoints; // the points that are given, never more than the length
-  int64_t numBins;   // the frequencies
-  bool isInverse;
+  int64_t numPoints = 0; // those given, never more than the length
+  int64_t numBins = 0;   // the frequencies
+  bool isInverse = false;
 };
 
 /// Transforms dimension `axis` of x, whose last one has the real and, if it is
@@ -360,8 +360,10 @@ LogicalResult importDFT(Node &node) {
     return node.emitError()
            << "cannot transform dimension " << *axis << " of " << x.getType();
   int64_t extent = x.getDim(*axis);
-  Transform how = {
-      {Tensor(), extent}, extent, 0, node.getInt("inverse", 0) != 0};
+  Transform how;
+  how.length.known = extent;
+  how.numPoints = extent;
+  how.isInverse = node.getInt("inverse", 0) != 0;
   if (node.hasInput(1)) {
     FailureOr<Number> length = getInteger(node, 1);
     if (failed(length))
@@ -417,7 +419,7 @@ LogicalResult importSTFT(Node &node) {
     return failure();
   if (step->known && *step->known < 1)
     return node.emitError() << "has the step " << *step->known;
-  Transform how = {};
+  Transform how;
   if (node.hasInput(3)) {
     FailureOr<Number> length = getInteger(node, 3);
     if (failed(length))
