@@ -72,7 +72,6 @@ FailureOr<OnnxModels> mlir::dann::onnx::removeParameters(const OnnxFile &file,
                                                          func::FuncOp forward) {
   std::vector<OnnxParameter> parameters;
   llvm::StringSet<> names;
-  int32_t dataType = proto::TensorProto::FLOAT;
   for (auto [i, type] : llvm::enumerate(forward.getArgumentTypes())) {
     auto role = forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
     if (!role)
@@ -82,8 +81,6 @@ FailureOr<OnnxModels> mlir::dann::onnx::removeParameters(const OnnxFile &file,
         {name.str(), cast<RankedTensorType>(type), role.getValue(),
          forward.getArgAttrOfType<ElementsAttr>(i, DannDialect::kInitialAttr)});
     names.insert(name);
-    if (getElementTypeOrSelf(type).isF64())
-      dataType = proto::TensorProto::DOUBLE;
   }
 
   // Field by field: a copy of all would hold all values twice.
@@ -113,6 +110,11 @@ FailureOr<OnnxModels> mlir::dann::onnx::removeParameters(const OnnxFile &file,
       from.graph().quantization_annotation();
   if (failed(takeIn(graph, file)))
     return failure();
+  int32_t dataType = proto::TensorProto::FLOAT;
+  forward.walk([&](EiDenseOp layer) {
+    if (getElementTypeOrSelf(layer.getZ().getType()).isF64())
+      dataType = proto::TensorProto::DOUBLE;
+  });
   OnnxModels forms = makeForms(std::move(model), dataType);
   forms.parameters = std::move(parameters);
   return forms;

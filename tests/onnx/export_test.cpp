@@ -143,7 +143,9 @@ protected:
       SCOPED_TRACE(name);
       dann::Session again(compile(directory / (std::string(name) + ".onnx")),
                           {1});
-      EXPECT_EQ(again.parameters().size(), session.parameters().size());
+      // Doubles are no parameters of imported models.
+      if (program->description().element_type == ElementType::F32)
+        EXPECT_EQ(again.parameters().size(), session.parameters().size());
       // They begin with the values in the file.
       expect_near(forward(again), expected, tolerance);
     }
