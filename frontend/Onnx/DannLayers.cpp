@@ -215,17 +215,18 @@ static int64_t getVersion(const proto::ModelProto &model, StringRef domain) {
 
 void mlir::dann::onnx::addLayerFunctions(proto::ModelProto &model,
                                          int32_t dataType) {
-  llvm::StringSet<> known;
+  llvm::StringSet<> given, known;
   for (const proto::FunctionProto &function : model.functions())
     if (function.domain() == kDannDomain)
-      known.insert(function.name());
+      given.insert(function.name());
   std::vector<proto::FunctionProto> added;
   walk(model, [&](Nodes &nodes) {
     for (proto::NodeProto &node : nodes) {
-      if (!Layer::is(node) || known.contains(node.op_type()))
+      if (!Layer::is(node) || given.contains(node.op_type()))
         continue;
       node.set_op_type(Layer(node).getOpType());
-      if (!known.insert(node.op_type()).second)
+      if (given.contains(node.op_type()) ||
+          !known.insert(node.op_type()).second)
         continue;
       Layer layer(node);
       proto::FunctionProto function;

@@ -7,6 +7,7 @@
 #include "Dann/Dann.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <cmath>
 
@@ -77,6 +78,25 @@ LogicalResult describeParameter(Node &node, Value operand,
   return success();
 }
 
+/// Inputs of the model that a layer reads are not negative: their range says
+/// so, or else a sign contract.
+void demandNonnegative(Value x) {
+  while (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
+      x.getDefiningOp()))
+    x = x.getDefiningOp()->getOperand(0);
+  auto argument = dyn_cast<BlockArgument>(x);
+  auto function =
+      argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
+               : func::FuncOp();
+  if (!function)
+    return;
+  unsigned index = argument.getArgNumber();
+  if (!function.getArgAttr(index, DannDialect::kRangeAttr) &&
+      !function.getArgAttr(index, DannDialect::kRoleAttr))
+    function.setArgAttr(index, DannDialect::kSignAttr,
+                        SignAttr::get(function.getContext(), Sign::Nonneg));
+}
+
 LogicalResult importEiDense(Node &node) {
   LayerInputs inputs = getLayerInputs(node.getOpType());
   auto get = [&](StringRef name) {
@@ -122,6 +142,7 @@ LogicalResult importEiDense(Node &node) {
                                  layer.getRequiredSign(index))))
       return failure();
   }
+  demandNonnegative(x.value);
   node.setOutput(0, {layer, x.dataType});
   return success();
 }
