@@ -27,22 +27,20 @@ double mlir::dann::onnx::toDecimal(float value) {
   return decimal;
 }
 
-LayerInputs mlir::dann::onnx::getLayerInputs(StringRef opType) {
-  LayerInputs inputs;
+SmallVector<StringRef> mlir::dann::onnx::getLayerInputs(StringRef opType) {
   if (!opType.consume_front("EIDense"))
-    return inputs;
-  bool isShunting = opType.consume_front("Shunting");
-  if (isShunting && opType.consume_front("NoGain"))
-    inputs.absent.push_back("gain");
-  if (opType.consume_front("NoBias"))
-    inputs.absent.push_back("bias");
+    return {};
+  SmallVector<StringRef> names = {"x", "wex", "wix", "wei"};
+  if (opType.consume_front("Shunting")) {
+    names.push_back("alpha");
+    if (!opType.consume_front("NoGain"))
+      names.push_back("gain");
+  }
+  if (!opType.consume_front("NoBias"))
+    names.push_back("bias");
   if (!opType.empty())
-    return LayerInputs();
-  inputs.names = {"x", "wex", "wix", "wei"};
-  if (isShunting)
-    inputs.names.append({"alpha", "gain"});
-  inputs.names.push_back("bias");
-  return inputs;
+    names.clear();
+  return names;
 }
 
 namespace {
@@ -55,17 +53,17 @@ public:
 
   static bool is(const proto::NodeProto &node) {
     return node.domain() == kDannDomain &&
-           !getLayerInputs(node.op_type()).names.empty();
+           !getLayerInputs(node.op_type()).empty();
   }
 
   /// The name of an input of the node; empty if it is left out.
   std::string getInput(StringRef name) const {
-    auto index = llvm::find(inputs.names, name) - inputs.names.begin();
+    auto index = llvm::find(inputs, name) - inputs.begin();
     return index < node.input_size() ? node.input(index) : "";
   }
   bool has(StringRef name) const { return !getInput(name).empty(); }
   bool isInput(StringRef name) const {
-    return llvm::is_contained(inputs.names, name);
+    return llvm::is_contained(inputs, name);
   }
 
   /// Null if it is not given.
@@ -78,18 +76,10 @@ public:
 
   /// The operator for the inputs that the node has.
   std::string getOpType() const {
-    bool lacksGain = isInput("gain") && !has("gain");
     return (Twine(isInput("alpha") ? "EIDenseShunting" : "EIDense") +
-            (lacksGain ? "NoGain" : "") + (has("bias") ? "" : "NoBias"))
+            (isInput("alpha") && !has("gain") ? "NoGain" : "") +
+            (has("bias") ? "" : "NoBias"))
         .str();
-  }
-
-  /// The inputs of the function: those up to the last one that is there.
-  ArrayRef<StringRef> getFunctionInputs() const {
-    ArrayRef<StringRef> names = inputs.names;
-    while (!has(names.back()))
-      names = names.drop_back();
-    return names;
   }
 
   /// Appends the nodes that compute the layer. `translate` gives the names of
@@ -100,7 +90,7 @@ public:
 
 private:
   const proto::NodeProto &node;
-  LayerInputs inputs;
+  SmallVector<StringRef> inputs;
 };
 
 } // namespace
@@ -213,6 +203,17 @@ static int64_t getVersion(const proto::ModelProto &model, StringRef domain) {
   return 0;
 }
 
+/// Makes a layer one of the operator `opType`, which has all inputs that it
+/// has.
+static void setOpType(proto::NodeProto &node, const std::string &opType) {
+  Layer layer(node);
+  std::vector<std::string> inputs;
+  for (StringRef name : getLayerInputs(opType))
+    inputs.push_back(layer.getInput(name));
+  node.mutable_input()->Assign(inputs.begin(), inputs.end());
+  node.set_op_type(opType);
+}
+
 void mlir::dann::onnx::addLayerFunctions(proto::ModelProto &model,
                                          int32_t dataType) {
   llvm::StringSet<> given, known;
@@ -224,7 +225,7 @@ void mlir::dann::onnx::addLayerFunctions(proto::ModelProto &model,
     for (proto::NodeProto &node : nodes) {
       if (!Layer::is(node) || given.contains(node.op_type()))
         continue;
-      node.set_op_type(Layer(node).getOpType());
+      setOpType(node, Layer(node).getOpType());
       if (given.contains(node.op_type()) ||
           !known.insert(node.op_type()).second)
         continue;
@@ -232,7 +233,7 @@ void mlir::dann::onnx::addLayerFunctions(proto::ModelProto &model,
       proto::FunctionProto function;
       function.set_name(node.op_type());
       function.set_domain(kDannDomain.str());
-      for (StringRef name : layer.getFunctionInputs())
+      for (StringRef name : getLayerInputs(node.op_type()))
         function.add_input(name.str());
       function.add_output(kResult.str());
       if (layer.has("alpha"))
@@ -313,7 +314,7 @@ void mlir::dann::onnx::expandLayers(proto::ModelProto &model,
       std::remove_if(functions->begin(), functions->end(),
                      [](const proto::FunctionProto &function) {
                        return function.domain() == kDannDomain &&
-                              !getLayerInputs(function.name()).names.empty();
+                              !getLayerInputs(function.name()).empty();
                      }),
       functions->end());
   bool isUsed = false;

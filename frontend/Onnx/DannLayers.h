@@ -25,14 +25,10 @@ inline constexpr float kDefaultEpsilon = 1e-8F;
 /// 1e-8 as the float next to it.
 double toDecimal(float value);
 
-/// What the inputs of an operator of the domain are. Functions have no optional
-/// inputs, so a layer that lacks some has an operator of its own, with the same
-/// positions.
-struct LayerInputs {
-  SmallVector<StringRef> names; // none for other operators
-  SmallVector<StringRef> absent;
-};
-LayerInputs getLayerInputs(StringRef opType);
+/// What the inputs of an operator of the domain are, from its name; none for
+/// other operators. Functions have no optional inputs, so a layer that lacks
+/// some has an operator of its own.
+SmallVector<StringRef> getLayerInputs(StringRef opType);
 
 /// Gives each layer of the model that has none a function, so that runtimes
 /// that do not know the domain can execute it. Elements are of the type

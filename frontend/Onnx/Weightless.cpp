@@ -86,23 +86,31 @@ FailureOr<OnnxModels> mlir::dann::onnx::removeParameters(const OnnxFile &file,
   // Field by field: a copy of all would hold all values twice.
   const proto::ModelProto &from = file.getModel();
   proto::ModelProto model;
-  model.set_ir_version(from.ir_version());
+  if (from.has_ir_version())
+    model.set_ir_version(from.ir_version());
   *model.mutable_opset_import() = from.opset_import();
-  model.set_producer_name(from.producer_name());
-  model.set_producer_version(from.producer_version());
-  model.set_domain(from.domain());
-  model.set_model_version(from.model_version());
-  model.set_doc_string(from.doc_string());
+  if (from.has_producer_name())
+    model.set_producer_name(from.producer_name());
+  if (from.has_producer_version())
+    model.set_producer_version(from.producer_version());
+  if (from.has_domain())
+    model.set_domain(from.domain());
+  if (from.has_model_version())
+    model.set_model_version(from.model_version());
+  if (from.has_doc_string())
+    model.set_doc_string(from.doc_string());
   *model.mutable_metadata_props() = from.metadata_props();
   *model.mutable_training_info() = from.training_info();
   *model.mutable_functions() = from.functions();
   proto::GraphProto &graph = *model.mutable_graph();
   *graph.mutable_node() = from.graph().node();
-  graph.set_name(from.graph().name());
+  if (from.graph().has_name())
+    graph.set_name(from.graph().name());
   for (const proto::TensorProto &tensor : from.graph().initializer())
     if (!names.contains(tensor.name()))
       *graph.add_initializer() = tensor;
-  graph.set_doc_string(from.graph().doc_string());
+  if (from.graph().has_doc_string())
+    graph.set_doc_string(from.graph().doc_string());
   *graph.mutable_input() = from.graph().input();
   *graph.mutable_output() = from.graph().output();
   *graph.mutable_value_info() = from.graph().value_info();

@@ -231,7 +231,7 @@ TEST_F(Export, LayersWithoutOptionalInputs) {
       add_input("alpha", {2});
     if (gain)
       add_input("gain", {4});
-    else if (shunting && bias)
+    else if (shunting && bias && !named)
       node.add_input("");
     if (bias)
       add_input("bias", {4});
