@@ -1,5 +1,6 @@
-// Models whose parameters the compiler has changed: the exported graph computes
-// the initializers of the file from those of the checkpoint.
+// The export of modules, and of models whose parameters the compiler has
+// changed: there the graph computes the initializers of the file from those of
+// the checkpoint.
 #include "frontend/Onnx/OnnxExport.h"
 #include "frontend/Onnx/OnnxImport.h"
 
@@ -8,8 +9,12 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
 
 #include <gtest/gtest.h>
 
@@ -208,6 +213,65 @@ TEST_F(ChangedParameters, Unknown) {
   change("w", Role::Bias, {2}, {2, 3});
   EXPECT_TRUE(adapt().empty());
   EXPECT_NE(models.obstacle, "");
+}
+
+// What the export of a module does not know is said, at its place.
+TEST(OnnxExport, RefusesWhatItDoesNotKnow) {
+  MLIRContext context;
+  context.loadDialect<DannDialect, func::FuncDialect, linalg::LinalgDialect,
+                      math::MathDialect, tensor::TensorDialect>();
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+      "func.func @forward(%x: tensor<?x2xf32> {dann.name = \"x\"})\n"
+      "    -> (tensor<?x2xf32> {dann.name = \"y\"}) {\n"
+      "  %y = math.exp %x : tensor<?x2xf32>\n"
+      "  return %y : tensor<?x2xf32>\n"
+      "}\n",
+      &context, "model.mlir");
+  ASSERT_TRUE(module);
+  OnnxModels models = tryExportOnnx(*module);
+  EXPECT_EQ(models.obstacle,
+            "model.mlir:3: 'math.exp' op cannot be exported to ONNX");
+  EXPECT_EQ(models.layers.graph, "");
+}
+
+// An argument that is returned, and a product without a bias.
+TEST(OnnxExport, NamesResults) {
+  MLIRContext context;
+  context.loadDialect<DannDialect, func::FuncDialect, linalg::LinalgDialect,
+                      tensor::TensorDialect>();
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(R"(
+    func.func @forward(%x: tensor<3x2xf32> {dann.name = "x"},
+                       %w: tensor<2x4xf32> {dann.name = "first.w",
+                                            dann.role = #dann<role w>})
+        -> (tensor<3x2xf32> {dann.name = "copy"},
+            tensor<3x4xf32> {dann.name = "y"}) {
+      %zero = arith.constant 0.0 : f32
+      %empty = tensor.empty() : tensor<3x4xf32>
+      %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<3x4xf32>)
+        -> tensor<3x4xf32>
+      %y = linalg.contract
+        indexing_maps = [affine_map<(m, n, k) -> (m, k)>,
+                         affine_map<(m, n, k) -> (k, n)>,
+                         affine_map<(m, n, k) -> (m, n)>]
+        ins(%x, %w : tensor<3x2xf32>, tensor<2x4xf32>)
+        outs(%zeros : tensor<3x4xf32>) -> tensor<3x4xf32>
+      return %x, %y : tensor<3x2xf32>, tensor<3x4xf32>
+    })",
+                                                             &context);
+  ASSERT_TRUE(module);
+  FailureOr<OnnxModels> models = exportOnnx(*module);
+  ASSERT_TRUE(succeeded(models));
+  onnx::GraphProto graph;
+  ASSERT_TRUE(graph.ParseFromString(models->layers.graph));
+  ASSERT_EQ(graph.node_size(), 2);
+  EXPECT_EQ(graph.node(0).op_type(), "Gemm");
+  EXPECT_EQ(graph.node(0).name(), "first");
+  EXPECT_EQ(graph.node(0).attribute_size(), 0);
+  EXPECT_EQ(graph.node(0).output(0), "y");
+  EXPECT_EQ(graph.node(1).op_type(), "Identity");
+  EXPECT_EQ(graph.node(1).input(0), "x");
+  EXPECT_EQ(graph.node(1).output(0), "copy");
+  EXPECT_FALSE(models->plain);
 }
 
 } // namespace
