@@ -176,8 +176,11 @@ struct PlanMemoryPass : dann::impl::PlanMemoryBase<PlanMemoryPass> {
         alloc.erase();
         continue;
       }
-      // Where it is first used: few addresses are then alive at one time.
-      ImplicitLocOpBuilder b(alloc.getLoc(), buffer.firstUser);
+      // Where it is first used: few addresses are then alive at one time. In a
+      // region its size may be known only there.
+      bool isNested = alloc->getBlock() != &function.getBody().front();
+      ImplicitLocOpBuilder b(alloc.getLoc(), isNested ? alloc.getOperation()
+                                                      : buffer.firstUser);
       Value shift = arith::ConstantIndexOp::create(b, buffer.offset);
       if (buffer.isPerGroup) {
         Value groups = getGroups(alloc.getDynamicSizes()[0]);

@@ -246,6 +246,10 @@ private:
     }
     if (trains())
       check_signature(read);
+    else
+      check(read.name == "forward" || read.name == "prepare",
+            "there is an entry point ", read.name,
+            ", but there are no classes");
     if (read.name == "prepare")
       check_prepare(read);
     read_scratch(entry_point.scratch(), read);

@@ -538,6 +538,10 @@ TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
 }
 
 Tensor Session::forward(const Tensor &x) {
+  if (impl_->description.classes == 0)
+    fail(ErrorCode::InvalidArgument, "the model ", impl_->description.name,
+         " was not compiled for training, which gives inputs and results their "
+         "names; call its entry point forward with run");
   const Input inputs[] = {{"x", &x}};
   Call &call = impl_->execute(impl_->entry_point_index("forward"), inputs);
   return call.slot("logits").buffer.clone();

@@ -4,7 +4,7 @@
 #include "dann/dann.hpp"
 #include "onnx.pb.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cmath>
@@ -291,6 +291,53 @@ INSTANTIATE_TEST_SUITE_P(Data, OnnxCase, testing::ValuesIn(all_cases()),
                                [](char c) { return !std::isalnum(c); }, '_');
                            return name;
                          });
+
+/// A session on the program of a case.
+std::unique_ptr<dann::Session> make_session(const char *name) {
+  TemporaryDirectory temporary;
+  compile(fs::path(DANN_ONNX_DATA) / name / "model.onnx",
+          temporary / "model.so", temporary / "messages");
+  return std::make_unique<dann::Session>(
+      dann::Program::load(temporary / "model.so"));
+}
+
+/// What the error of a call says.
+template <typename Call> std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const dann::Error &error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(OnnxPrograms, CheckTheirInputs) {
+  auto session = make_session("node/test_and2d");
+  dann::Tensor x(dann::ElementType::Bool, {3, 4}),
+      y(dann::ElementType::Bool, {3, 4});
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}, {"y", y}});
+            }),
+            "no error");
+  static_cast<unsigned char *>(y.mutable_bytes())[7] = 2;
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}, {"y", y}});
+            }),
+            "y: element 7 is 2, which is not a bool");
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}});
+            }),
+            "the entry point forward needs the input y");
+  dann::Tensor floats(dann::ElementType::F32, {3, 4});
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}, {"y", floats}});
+            }),
+            "y is f32, but the model model needs bool");
+  EXPECT_THAT(error_of([&] { session->forward(floats); }),
+              testing::HasSubstr("was not compiled for training"));
+  EXPECT_THAT(error_of([&] { session->evaluate(floats, floats); }),
+              testing::HasSubstr("has no entry point evaluate"));
+}
 
 TEST(OnnxCases, ExpectedFailuresAreCases) {
   std::vector<std::string> cases = all_cases();
