@@ -2,7 +2,10 @@
 
 #include "frontend/Onnx/OnnxImport.h"
 
+#include "frontend/Onnx/DannLayers.h"
 #include "frontend/Onnx/GraphImporter.h"
+#include "frontend/Onnx/Metadata.h"
+#include "frontend/Onnx/Weightless.h"
 
 #include "Dann/Dann.h"
 
@@ -40,7 +43,7 @@ const OperatorEntry *mlir::dann::onnx::findOperator(StringRef domain,
         getReductionOperators(), getNormalizationOperators(),
         getLossOperators(), getIndexingOperators(), getQuantizationOperators(),
         getSignalOperators(), getRecurrentOperators(), getControlOperators(),
-        getTrainingOperators()})
+        getTrainingOperators(), getDannOperators()})
     for (const OperatorEntry &entry : family)
       if (entry.name == name && entry.domain == domain &&
           entry.sinceOpset <= opset &&
@@ -129,10 +132,15 @@ LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
   if (++state.numNodes > kMaxNodes)
     return emitError(loc) << "the model has more than " << kMaxNodes
                           << " nodes, those of functions counted at each call";
-  if (const proto::FunctionProto *callee = findFunction(node))
+  std::optional<int64_t> opset = getOpset(node.domain());
+  // A layer is more than what its function computes: it has a gradient, and a
+  // proof of Dale's law.
+  bool isLayer = node.domain() == kDannDomain && opset &&
+                 findOperator(node.domain(), node.op_type(), *opset);
+  const proto::FunctionProto *callee = findFunction(node);
+  if (callee && !isLayer)
     return importCall(node, *callee, loc);
   auto error = [&] { return emitError(loc) << node.op_type() << ": "; };
-  std::optional<int64_t> opset = getOpset(node.domain());
   if (!opset)
     return error() << "the model imports no operators of the domain '"
                    << node.domain() << "'";
@@ -267,7 +275,7 @@ public:
                                                {},
                                                {}} {}
 
-  OwningOpRef<ModuleOp> build();
+  OwningOpRef<ModuleOp> build(OnnxModels *models);
 
 private:
   struct Argument {
@@ -406,7 +414,7 @@ static void eraseUnusedParameters(func::FuncOp function) {
   (void)function.eraseArguments(unused);
 }
 
-OwningOpRef<ModuleOp> ModelImporter::build() {
+OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   if (failed(collectInputs()) || failed(collectParameters()))
     return nullptr;
   Location loc = state.file->getLocation();
@@ -445,7 +453,8 @@ OwningOpRef<ModuleOp> ModelImporter::build() {
     importer.bind(argument.name, {value, argument.dataType});
   }
   importer.importDeclarations(graph);
-  if (failed(importer.importInitializers(graph)) ||
+  if (failed(readMetadata(state.file->getModel(), forward, loc)) ||
+      failed(importer.importInitializers(graph)) ||
       failed(importer.importNodes(graph.node())))
     return nullptr;
 
@@ -479,11 +488,18 @@ OwningOpRef<ModuleOp> ModelImporter::build() {
   if (failed(mlir::verify(*module)))
     return nullptr;
   eraseUnusedParameters(forward);
+  if (models) {
+    FailureOr<OnnxModels> weightless = removeParameters(*state.file, forward);
+    if (failed(weightless))
+      return nullptr;
+    *models = std::move(*weightless);
+  }
   return module;
 }
 
 OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
-                                             MLIRContext &context) {
+                                             MLIRContext &context,
+                                             OnnxModels *models) {
   context
       .loadDialect<arith::ArithDialect, bufferization::BufferizationDialect,
                    DannDialect, func::FuncDialect, linalg::LinalgDialect,
@@ -491,7 +507,7 @@ OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
   std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
   if (!file)
     return nullptr;
-  return ModelImporter(file, context).build();
+  return ModelImporter(file, context).build(models);
 }
 
 //===----------------------------------------------------------------------===//

@@ -20,6 +20,7 @@ using ProgramPointer = std::shared_ptr<const Program>;
 void add_train(CLI::App &app, const ProgramPointer &program, int &exit_status);
 void add_evaluate(CLI::App &app, const ProgramPointer &program);
 void add_predict(CLI::App &app, const ProgramPointer &program);
+void add_export(CLI::App &app, const ProgramPointer &program);
 void add_info(CLI::App &app, const ProgramPointer &program);
 void add_bench(CLI::App &app, const ProgramPointer &program);
 void add_run(CLI::App &app, const ProgramPointer &program);

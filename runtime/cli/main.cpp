@@ -47,6 +47,7 @@ int run(int argc, char **argv, const std::string &name) {
   add_train(app, program, exit_status);
   add_evaluate(app, program);
   add_predict(app, program);
+  add_export(app, program);
   add_info(app, program);
   add_bench(app, program);
   add_run(app, program);
