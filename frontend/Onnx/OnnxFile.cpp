@@ -3,6 +3,7 @@
 #include "frontend/Onnx/OnnxFile.h"
 
 #include "frontend/Onnx/ExternalData.h"
+#include "frontend/Onnx/TiedInitializers.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
@@ -126,6 +127,7 @@ std::shared_ptr<OnnxFile> OnnxFile::read(StringRef path, MLIRContext *context) {
     emitError(loc) << "the file is no ONNX model: it has no graph";
     return nullptr;
   }
+  tieTransposedInitializers(*file->model.mutable_graph());
   return file;
 }
 
