@@ -257,7 +257,7 @@ LogicalResult importMelWeightMatrix(Node &node) {
 
 /// How a dimension is transformed.
 struct Transform {
-  Number length;     // the points of a period, of which those behind are 0
+  Number length;         // the points of a period, of which those behind are 0
   int64_t numPoints = 0; // those given, never more than the length
   int64_t numBins = 0;   // the frequencies
   bool isInverse = false;
@@ -523,6 +523,8 @@ FailureOr<NGrams> getNGrams(Node &node, ArrayRef<int64_t> pool) {
   }
   if (numResults == 0)
     return node.emitError() << "'ngram_indexes' is empty";
+  if (failed(node.charge(numResults)))
+    return failure();
   NGrams grams;
   grams.lengths.assign(numResults, 0);
   grams.places.assign(numResults, 0);
