@@ -21,5 +21,6 @@ config.environment["PATH"] = os.pathsep.join(
 config.substitutions.append(("%python", "/usr/bin/python3"))
 config.substitutions.append(("%examples", os.path.join(config.dann_source, "examples")))
 config.substitutions.append(("%data", "/usr/share/datasets/fashion-mnist"))
+config.substitutions.append(("%onnx-proto", config.onnx_proto))
 # Unset CHECK variables between CHECK-LABELs.
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"

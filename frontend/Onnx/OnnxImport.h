@@ -7,6 +7,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/MemoryBufferRef.h"
 
 namespace mlir::dann {
 
@@ -17,6 +18,10 @@ namespace mlir::dann {
 /// without the values of the parameters.
 OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext &context,
                                  OnnxModels *models = nullptr);
+/// The same for a model in memory. Tensors outside of it are searched where the
+/// file would be that the buffer is named after.
+OwningOpRef<ModuleOp> importOnnx(llvm::MemoryBufferRef model,
+                                 MLIRContext &context);
 
 /// Lists the operators of the model that cannot be imported, as one remark a
 /// node; fails if there are any.
