@@ -4,12 +4,34 @@
 #define DANN_FRONTEND_ONNX_GRAPHIMPORTER_H
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/OnnxImport.h"
 
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <deque>
 
 namespace mlir::dann::onnx {
+
+/// Lets an import go on after errors, which it collects.
+class ObstacleCollector {
+public:
+  ObstacleCollector(OnnxSupport &support, MLIRContext *context);
+
+  /// Nothing is known of these errors' place but that it is in `part`.
+  /// Returns whether there were any.
+  bool take(const std::string &part);
+  /// The same for a node.
+  bool takeNode(const proto::NodeProto &node, StringRef name);
+  void find(const proto::NodeProto &node, StringRef name);
+  void skip(const proto::NodeProto &node);
+
+private:
+  OnnxSupport &support;
+  std::vector<std::string> errors; // since the last `take`
+  llvm::DenseSet<const proto::NodeProto *> found, refused, skipped;
+  ScopedDiagnosticHandler handler;
+};
 
 /// What all graphs of a model share while they are imported.
 struct ImportState {
@@ -19,6 +41,8 @@ struct ImportState {
   Value batchSize; // null if all sizes are known
   int numNodes = 0;
   std::deque<std::vector<Tensor>> sequences = {}; // which stay in place
+  std::string batchName = {};
+  ObstacleCollector *obstacles = nullptr; // null: the first error is the end
 };
 
 /// Imports a graph: the main one, one in an attribute, which sees the values of
@@ -32,6 +56,8 @@ public:
 
   void bind(StringRef name, Tensor tensor) { values[name] = tensor; }
   Tensor lookup(StringRef name) const;
+  /// Names of which an obstacle hides the value are bound to none.
+  bool isHidden(StringRef name) const;
   void declare(const proto::ValueInfoProto &info) {
     types[info.name()] = &info;
   }
@@ -56,6 +82,9 @@ public:
 
 private:
   LogicalResult importNode(const proto::NodeProto &node);
+  /// The same if the import goes on after errors; binds the outputs anyway.
+  LogicalResult tryNode(const proto::NodeProto &node);
+  void bindPlaceholders(const proto::NodeProto &node);
   LogicalResult importCall(const proto::NodeProto &node,
                            const proto::FunctionProto &function, Location loc);
   const proto::FunctionProto *findFunction(const proto::NodeProto &node) const;

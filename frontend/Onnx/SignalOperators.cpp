@@ -257,7 +257,7 @@ LogicalResult importMelWeightMatrix(Node &node) {
 
 /// How a dimension is transformed.
 struct Transform {
-  Number length;     // the points of a period, of which those behind are 0
+  Number length;         // the points of a period, of which those behind are 0
   int64_t numPoints = 0; // those given, never more than the length
   int64_t numBins = 0;   // the frequencies
   bool isInverse = false;
