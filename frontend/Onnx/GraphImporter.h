@@ -18,13 +18,16 @@ class ObstacleCollector {
 public:
   ObstacleCollector(OnnxSupport &support, MLIRContext *context);
 
-  /// Nothing is known of these errors' place but that it is in `part`.
-  /// Returns whether there were any.
+  /// Makes the errors since the last call an obstacle in `part`; returns
+  /// whether there were any.
   bool take(const std::string &part);
-  /// The same for a node.
+  /// The same for a node; `name` is that of its location.
   bool takeNode(const proto::NodeProto &node, StringRef name);
+  /// Counts a node, each once however often it is imported.
   void find(const proto::NodeProto &node, StringRef name);
+  /// A node that is not looked at because of another one.
   void skip(const proto::NodeProto &node);
+  bool haveBeenFound() const { return !support.obstacles.empty(); }
 
 private:
   OnnxSupport &support;
