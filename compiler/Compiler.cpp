@@ -276,6 +276,10 @@ LogicalResult
 mlir::dann::compileOnnx(StringRef path,
                         const std::optional<OnnxTraining> &training,
                         const CompileOptions &options, MLIRContext &context) {
+  if (options.precision == Precision::F64)
+    return emitError(UnknownLoc::get(&context))
+           << "ONNX models compute in the types of their tensors: f64 is for "
+              "model files";
   OnnxModels onnx;
   return compileModule(
       [&]() -> OwningOpRef<ModuleOp> {

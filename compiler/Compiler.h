@@ -58,6 +58,12 @@ LogicalResult compileOnnx(StringRef path,
                           const std::optional<OnnxTraining> &training,
                           const CompileOptions &options, MLIRContext &context);
 
+/// Writes what of the ONNX model in the file `path` cannot be imported or has
+/// no gradient, a line each, and a summary. Fails if it cannot be compiled,
+/// with `training` to a program that trains it.
+LogicalResult reportOnnxSupport(StringRef path, bool training, raw_ostream &os,
+                                MLIRContext &context);
+
 } // namespace mlir::dann
 
 #endif // DANN_COMPILER_COMPILER_H

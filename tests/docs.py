@@ -3,6 +3,7 @@
 usage: docs.py REPOSITORY
 
 - The C++ snippet of the README is docs/embed.cpp.
+- Its numbers of ONNX's cases are those of docs/onnx-support.md.
 - Links between pages lead to files that exist, and to headings in them.
 """
 
@@ -36,9 +37,14 @@ def broken_links(page):
 def main():
     root = pathlib.Path(sys.argv[1])
     problems = []
-    snippet = re.search(r"```cpp\n(.*?)```", (root / "README.md").read_text(), re.S)
+    readme = (root / "README.md").read_text()
+    snippet = re.search(r"```cpp\n(.*?)```", readme, re.S)
     if not snippet or snippet.group(1) != (root / "docs/embed.cpp").read_text():
         problems.append("README.md: the C++ snippet is not docs/embed.cpp")
+    table = (root / "docs/onnx-support.md").read_text()
+    passed, cases = re.search(r"^\| all \| (\d+) \| (\d+) \|$", table, re.M).groups()
+    if f"{passed} of {cases} pass" not in readme.replace("\n", " "):
+        problems.append(f"README.md: of ONNX's cases {passed} of {cases} pass")
     pages = [root / "README.md", root / "CONTRIBUTING.md"]
     pages += sorted((root / "docs").rglob("*.md"))
     for page in pages:

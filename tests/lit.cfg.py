@@ -22,5 +22,14 @@ config.substitutions.append(("%python", "/usr/bin/python3"))
 config.substitutions.append(("%examples", os.path.join(config.dann_source, "examples")))
 config.substitutions.append(("%data", "/usr/share/datasets/fashion-mnist"))
 config.substitutions.append(("%onnx-proto", config.onnx_proto))
+config.substitutions.append(("%onnx_data", "/usr/share/libonnx-testdata/data"))
+# Makes an ONNX model of one written as text.
+config.substitutions.append(
+    (
+        "%encode",
+        "protoc --encode=onnx.ModelProto --proto_path=/usr/include "
+        "/usr/include/onnx/onnx.proto <",
+    )
+)
 # Unset CHECK variables between CHECK-LABELs.
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"

@@ -57,6 +57,12 @@ static cl::opt<bool>
     explain("explain",
             cl::desc("Say which kernel computes each product, and why"),
             cl::cat(category));
+static cl::opt<bool>
+    checkSupport("check-support",
+                 cl::desc("Compile nothing: list the nodes of an ONNX model "
+                          "that cannot be imported, and those without a "
+                          "gradient"),
+                 cl::cat(category));
 static cl::opt<std::string>
     targetCpu("target-cpu",
               cl::desc("CPU to generate code for (default: this machine's)"),
@@ -133,6 +139,11 @@ int main(int argc, char **argv) {
            "trained\n";
     return 1;
   }
+  if (checkSupport && !isOnnx) {
+    llvm::WithColor::error(llvm::errs(), "dann-compile")
+        << "--check-support is for ONNX models\n";
+    return 1;
+  }
   std::optional<OnnxTraining> training;
   if (train)
     training = OnnxTraining{learningRate, batchSize,    epochs,
@@ -144,7 +155,8 @@ int main(int argc, char **argv) {
   options.emit = emitKind;
   options.targetCpu = targetCpu;
   options.outputPath = outputPath.empty() ? getDefaultOutputPath() : outputPath;
-  bool isText = emitKind == Emit::Mlir || emitKind == Emit::Llvm;
+  bool isText =
+      emitKind == Emit::Mlir || emitKind == Emit::Llvm || checkSupport;
   if (options.outputPath == "-" && !isText) {
     llvm::WithColor::error(llvm::errs(), "dann-compile")
         << "only text can go to standard output: give a file with -o\n";
@@ -192,6 +204,8 @@ int main(int argc, char **argv) {
         os << "\n";
         return mlir::success();
       });
+  if (checkSupport)
+    return failed(reportOnnxSupport(inputPath, train, llvm::outs(), *context));
   return failed(isOnnx ? compileOnnx(inputPath, training, options, *context)
                        : compile(text, inputPath, options, *context));
 }

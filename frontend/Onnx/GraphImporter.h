@@ -4,7 +4,9 @@
 #define DANN_FRONTEND_ONNX_GRAPHIMPORTER_H
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/OnnxImport.h"
 
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <deque>
@@ -20,6 +22,29 @@ struct OperationCounter : OpBuilder::Listener {
   int64_t number = 0;
 };
 
+/// Lets an import go on after errors, which it collects.
+class ObstacleCollector {
+public:
+  ObstacleCollector(OnnxSupport &support, MLIRContext *context);
+
+  /// Makes the errors since the last call an obstacle in `part`; returns
+  /// whether there were any.
+  bool take(const std::string &part);
+  /// The same for a node; `name` is that of its location.
+  bool takeNode(const proto::NodeProto &node, StringRef name);
+  /// Counts a node, each once however often it is imported.
+  void find(const proto::NodeProto &node, StringRef name);
+  /// A node that is not looked at because of another one.
+  void skip(const proto::NodeProto &node);
+  bool haveBeenFound() const { return !support.obstacles.empty(); }
+
+private:
+  OnnxSupport &support;
+  std::vector<std::string> errors; // since the last `take`
+  llvm::DenseSet<const proto::NodeProto *> found, refused, skipped;
+  ScopedDiagnosticHandler handler;
+};
+
 /// What all graphs of a model share while they are imported.
 struct ImportState {
   std::shared_ptr<const OnnxFile> file;
@@ -32,6 +57,8 @@ struct ImportState {
   /// By domain and name; empty until the first node.
   llvm::StringMap<const proto::FunctionProto *> functions = {};
   std::deque<std::vector<Tensor>> sequences = {}; // which stay in place
+  std::string batchName = {};
+  ObstacleCollector *obstacles = nullptr; // null: the first error is the end
 };
 
 /// Imports a graph: the main one, one in an attribute, which sees the values of
@@ -45,6 +72,8 @@ public:
 
   void bind(StringRef name, Tensor tensor) { values[name] = tensor; }
   Tensor lookup(StringRef name) const;
+  /// Names of which an obstacle hides the value are bound to none.
+  bool isHidden(StringRef name) const;
   void declare(const proto::ValueInfoProto &info) {
     types[info.name()] = &info;
   }
@@ -72,6 +101,9 @@ public:
 
 private:
   LogicalResult importNode(const proto::NodeProto &node);
+  /// The same if the import goes on after errors; binds the outputs anyway.
+  LogicalResult tryNode(const proto::NodeProto &node);
+  void bindPlaceholders(const proto::NodeProto &node);
   LogicalResult importCall(const proto::NodeProto &node,
                            const proto::FunctionProto &function, Location loc);
   const proto::FunctionProto *findFunction(const proto::NodeProto &node) const;

@@ -65,6 +65,13 @@ Tensor GraphImporter::lookup(StringRef name) const {
   return {};
 }
 
+bool GraphImporter::isHidden(StringRef name) const {
+  for (const GraphImporter *scope = this; scope; scope = scope->parent)
+    if (auto it = scope->values.find(name); it != scope->values.end())
+      return !it->second;
+  return false;
+}
+
 const proto::AttributeProto *
 GraphImporter::getCallAttribute(StringRef name) const {
   for (const proto::AttributeProto &attribute : call->attribute())
@@ -143,12 +150,17 @@ GraphImporter::importInitializers(const proto::GraphProto &graph) {
                graph.sparse_initializer(0).values().name()))
            << "is a sparse initializer, which is not supported";
   for (const proto::TensorProto &tensor : graph.initializer()) {
-    if (values.contains(tensor.name()))
+    if (values.contains(tensor.name()) || isHidden(tensor.name()))
       continue; // a parameter
     Location loc = state.file->getLocation(tensor.name());
     ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
-    if (!elements)
-      return failure();
+    if (!elements) {
+      if (!state.obstacles)
+        return failure();
+      state.obstacles->take("initializer '" + tensor.name() + "'");
+      bind(tensor.name(), {});
+      continue;
+    }
     bind(tensor.name(), {arith::ConstantOp::create(state.builder, loc,
                                                    cast<TypedAttr>(elements)),
                          tensor.data_type()});
@@ -158,10 +170,32 @@ GraphImporter::importInitializers(const proto::GraphProto &graph) {
 
 LogicalResult GraphImporter::importNodes(
     const google::protobuf::RepeatedPtrField<proto::NodeProto> &nodes) {
-  for (const proto::NodeProto &node : nodes)
-    if (failed(importNode(node)))
+  bool ok = true;
+  for (const proto::NodeProto &node : nodes) {
+    if (state.obstacles)
+      ok &= succeeded(tryNode(node));
+    else if (failed(importNode(node)))
       return failure();
-  return success();
+  }
+  // What contains a graph cannot be built without all of it.
+  return success(ok || !parent);
+}
+
+LogicalResult GraphImporter::tryNode(const proto::NodeProto &node) {
+  StringRef name = cast<NameLoc>(state.file->getLocation(node)).getName();
+  state.obstacles->find(node, name);
+  bool isReachable = llvm::none_of(
+      node.input(), [&](const std::string &input) { return isHidden(input); });
+  if (isReachable && succeeded(importNode(node)))
+    return success();
+  if (!isReachable || !state.obstacles->takeNode(node, name))
+    state.obstacles->skip(node);
+  if (isReachable)
+    bindPlaceholders(node);
+  else
+    for (const std::string &output : node.output())
+      bind(output, {});
+  return failure();
 }
 
 LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
@@ -271,7 +305,7 @@ LogicalResult GraphImporter::importCall(const proto::NodeProto &node,
     if (node.output(i).empty())
       continue;
     Tensor value = body.lookup(callee.output(i));
-    if (!value)
+    if (!value && !body.isHidden(callee.output(i)))
       return error() << "the function does not give its output '"
                      << callee.output(i) << "'";
     bind(node.output(i), value);
@@ -321,18 +355,115 @@ GraphImporter::importNested(const proto::GraphProto &graph,
 }
 
 //===----------------------------------------------------------------------===//
+// Obstacles
+//===----------------------------------------------------------------------===//
+
+ObstacleCollector::ObstacleCollector(OnnxSupport &support, MLIRContext *context)
+    : support(support), handler(context, [this](Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+          return failure();
+        errors.push_back(diagnostic.str());
+        return success();
+      }) {}
+
+bool ObstacleCollector::take(const std::string &part) {
+  if (errors.empty())
+    return false;
+  OnnxSupport::Obstacle obstacle{part, llvm::join(errors, "; ")};
+  errors.clear();
+  // Bodies of loops and functions can be imported more than once.
+  if (!llvm::is_contained(support.obstacles, obstacle))
+    support.obstacles.push_back(std::move(obstacle));
+  return true;
+}
+
+bool ObstacleCollector::takeNode(const proto::NodeProto &node, StringRef name) {
+  // The part says it already.
+  for (std::string &error : errors)
+    if (StringRef(error).starts_with(node.op_type() + ": "))
+      error.erase(0, node.op_type().size() + 2);
+  if (!take(OnnxSupport::describeNode(name, node.op_type())))
+    return false;
+  support.numRefused += refused.insert(&node).second;
+  return true;
+}
+
+void ObstacleCollector::find(const proto::NodeProto &node, StringRef name) {
+  support.numNodes += found.insert(&node).second;
+  support.operators.try_emplace(name, node.op_type());
+}
+
+void ObstacleCollector::skip(const proto::NodeProto &node) {
+  support.numSkipped += skipped.insert(&node).second;
+}
+
+std::string OnnxSupport::describeNode(StringRef name, StringRef operatorName) {
+  return ("node '" + name + "' (" + operatorName + ")").str();
+}
+
+/// The type that a model declares, if it can be known; as in inputs, only the
+/// batch may be without a size.
+static RankedTensorType getDeclaredType(const proto::ValueInfoProto *info,
+                                        const ImportState &state) {
+  if (!info || !info->type().has_tensor_type() ||
+      !info->type().tensor_type().has_shape())
+    return nullptr;
+  const proto::TypeProto::Tensor &tensor = info->type().tensor_type();
+  Type elementType =
+      getElementType(tensor.elem_type(), state.builder.getContext());
+  if (!elementType || tensor.shape().dim_size() > kMaxRank)
+    return nullptr;
+  SmallVector<int64_t> shape, known;
+  for (const auto &dim : tensor.shape().dim()) {
+    bool isBatch = !dim.has_dim_value() && shape.empty() && state.batchSize &&
+                   dim.dim_param() == state.batchName;
+    if (!dim.has_dim_value() && !isBatch)
+      return nullptr;
+    shape.push_back(isBatch ? ShapedType::kDynamic : dim.dim_value());
+    known.push_back(isBatch ? 1 : dim.dim_value());
+  }
+  if (!countElements(known))
+    return nullptr;
+  return RankedTensorType::get(shape, elementType);
+}
+
+void GraphImporter::bindPlaceholders(const proto::NodeProto &node) {
+  // Results that depend on all inputs. Twice, so that no cast can be folded.
+  SmallVector<Value> inputs;
+  for (const std::string &input : node.input())
+    if (Tensor tensor = lookup(input); tensor.value)
+      inputs.append(2, tensor.value);
+  for (const std::string &output : node.output()) {
+    if (output.empty())
+      continue;
+    const proto::ValueInfoProto *info = getDeclaration(output);
+    RankedTensorType type = getDeclaredType(info, state);
+    if (!type) {
+      bind(output, {});
+      continue;
+    }
+    auto cast = UnrealizedConversionCastOp::create(
+        state.builder, state.file->getLocation(node), type, inputs);
+    bind(output, {cast.getResult(0), info->type().tensor_type().elem_type()});
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // Models
 //===----------------------------------------------------------------------===//
 
 namespace {
 class ModelImporter {
 public:
-  ModelImporter(std::shared_ptr<const OnnxFile> file, MLIRContext &context)
+  ModelImporter(std::shared_ptr<const OnnxFile> file, MLIRContext &context,
+                ObstacleCollector *obstacles = nullptr)
       : context(context),
         graph(file->getModel().graph()), state{file,
                                                OpBuilder(&context),
                                                {},
-                                               {}} {}
+                                               {}} {
+    state.obstacles = obstacles;
+  }
 
   OwningOpRef<ModuleOp> build(OnnxModels *models);
 
@@ -347,11 +478,16 @@ private:
 
   LogicalResult collectInputs();
   LogicalResult collectParameters();
+  /// Whether an error in `part` is no end of the import.
+  bool goOnAfter(const std::string &part) {
+    return state.obstacles && state.obstacles->take(part);
+  }
 
   MLIRContext &context;
   const proto::GraphProto &graph;
   ImportState state;
   SmallVector<Argument> arguments;
+  std::vector<std::string> hidden; // arguments that obstacles hide
 };
 } // namespace
 
@@ -421,7 +557,6 @@ LogicalResult ModelImporter::collectInputs() {
   llvm::StringSet<> initialized;
   for (const proto::TensorProto &tensor : graph.initializer())
     initialized.insert(tensor.name());
-  std::string batchName;
   llvm::StringSet<> seen;
   for (const proto::ValueInfoProto &info : graph.input()) {
     // Models of old versions list initializers too.
@@ -433,9 +568,13 @@ LogicalResult ModelImporter::collectInputs() {
     if (!seen.insert(info.name()).second)
       return emitError(loc)
              << "there are two inputs named '" << info.name() << "'";
-    FailureOr<RankedTensorType> type = getInputType(info, loc, batchName);
-    if (failed(type))
-      return failure();
+    FailureOr<RankedTensorType> type = getInputType(info, loc, state.batchName);
+    if (failed(type)) {
+      if (!goOnAfter("input '" + info.name() + "'"))
+        return failure();
+      hidden.push_back(info.name());
+      continue;
+    }
     arguments.push_back({info.name(), *type,
                          info.type().tensor_type().elem_type(), loc,
                          ElementsAttr()});
@@ -469,8 +608,12 @@ LogicalResult ModelImporter::collectParameters() {
         statistics.contains(tensor.name()))
       continue;
     ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
-    if (!elements)
-      return failure();
+    if (!elements) {
+      if (!goOnAfter("initializer '" + tensor.name() + "'"))
+        return failure();
+      hidden.push_back(tensor.name());
+      continue;
+    }
     arguments.push_back({tensor.name(),
                          cast<RankedTensorType>(elements.getType()),
                          tensor.data_type(), loc, elements});
@@ -490,7 +633,8 @@ static void eraseUnusedParameters(func::FuncOp function) {
 }
 
 OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
-  if (failed(collectInputs()) || failed(collectParameters()))
+  if ((failed(collectInputs()) || failed(collectParameters())) &&
+      !goOnAfter("model"))
     return nullptr;
   Location loc = state.file->getLocation();
   OpBuilder &builder = state.builder;
@@ -528,15 +672,19 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
     }
     importer.bind(argument.name, {value, argument.dataType});
   }
+  for (const std::string &name : hidden)
+    importer.bind(name, {});
   importer.importDeclarations(graph);
-  if (failed(readMetadata(state.file->getModel(), forward, loc)) ||
-      failed(importer.importInitializers(graph)) ||
+  if ((failed(readMetadata(state.file->getModel(), forward, loc)) &&
+       !goOnAfter("model")) ||
+  if ((failed(importer.importInitializers(graph)) && !goOnAfter("model")) ||
       failed(importer.importNodes(graph.node())))
     return nullptr;
 
   SmallVector<Value> results;
   SmallVector<int32_t> resultTypes;
   llvm::StringSet<> names;
+  SmallVector<StringRef> resultNames;
   for (const proto::ValueInfoProto &info : graph.output()) {
     Location at = state.file->getLocation(info.name());
     if (failed(checkName(info.name(), "an output", at)))
@@ -546,29 +694,34 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
       return nullptr;
     }
     Tensor value = importer.lookup(info.name());
-    if (!value) {
-      emitError(at) << "no node gives this output of the model";
-      return nullptr;
-    }
-    if (value.sequence) {
+    if (!value && importer.isHidden(info.name()))
+      continue;
+    if (!value || value.sequence) {
       emitError(at)
-          << "the output is a sequence of tensors, which is not supported";
-      return nullptr;
+          << (value ? "the output is a sequence of tensors, which is not "
+                      "supported"
+                    : "no node gives this output of the model");
+      if (!goOnAfter("output '" + info.name() + "'"))
+        return nullptr;
+      continue;
     }
     results.push_back(value.value);
     resultTypes.push_back(value.dataType);
+    resultNames.push_back(info.name());
   }
   func::ReturnOp::create(builder, loc, results);
   forward.setFunctionType(
       builder.getFunctionType(types, ValueRange(results).getTypes()));
-  for (auto [i, info] : llvm::enumerate(graph.output())) {
+  for (auto [i, name] : llvm::enumerate(resultNames)) {
     forward.setResultAttr(i, DannDialect::kNameAttr,
-                          builder.getStringAttr(info.name()));
+                          builder.getStringAttr(name));
     setUnsigned(resultTypes[i], [&](StringRef name, Attribute attribute) {
       forward.setResultAttr(i, name, attribute);
     });
   }
-  if (failed(mlir::verify(*module)))
+  // What is left of a node that was refused need not be valid.
+  if (!(state.obstacles && state.obstacles->haveBeenFound()) &&
+      failed(mlir::verify(*module)) && !goOnAfter("model"))
     return nullptr;
   eraseUnusedParameters(forward);
   if (models) {
@@ -580,28 +733,35 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   return module;
 }
 
-static OwningOpRef<ModuleOp> import(std::shared_ptr<const OnnxFile> file,
-                                    MLIRContext &context, OnnxModels *models) {
-  if (!file)
-    return nullptr;
+static void loadDialects(MLIRContext &context) {
   context
       .loadDialect<arith::ArithDialect, bufferization::BufferizationDialect,
                    DannDialect, func::FuncDialect, linalg::LinalgDialect,
                    math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
-  return ModelImporter(std::move(file), context).build(models);
 }
 
 OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
                                              MLIRContext &context,
                                              OnnxModels *models) {
-  return import(OnnxFile::read(path, &context), context, models);
+  loadDialects(context);
+  std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
+  return file ? ModelImporter(file, context).build(models) : nullptr;
 }
 
 OwningOpRef<ModuleOp> mlir::dann::importOnnx(llvm::MemoryBufferRef model,
                                              MLIRContext &context) {
-  return import(OnnxFile::parse(model, &context), context, nullptr);
+  loadDialects(context);
+  std::shared_ptr<const OnnxFile> file = OnnxFile::parse(model, &context);
+  return file ? ModelImporter(file, context).build(nullptr) : nullptr;
 }
 
-//===----------------------------------------------------------------------===//
-// Support
-//===----------------------------------------------------------------------===//
+OwningOpRef<ModuleOp> mlir::dann::checkOnnxSupport(StringRef path,
+                                                   MLIRContext &context,
+                                                   OnnxSupport &support) {
+  loadDialects(context);
+  std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
+  if (!file)
+    return nullptr;
+  ObstacleCollector obstacles(support, &context);
+  return ModelImporter(file, context, &obstacles).build(nullptr);
+}

@@ -7,7 +7,11 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MemoryBufferRef.h"
+
+#include <string>
+#include <vector>
 
 namespace mlir::dann {
 
@@ -23,9 +27,32 @@ OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext &context,
 OwningOpRef<ModuleOp> importOnnx(llvm::MemoryBufferRef model,
                                  MLIRContext &context);
 
-/// Lists the operators of the model that cannot be imported, as one remark a
-/// node; fails if there are any.
-LogicalResult checkOnnxSupport(StringRef path, MLIRContext &context);
+/// What of an ONNX model cannot be imported.
+struct OnnxSupport {
+  /// In the order of the model: "node 'conv1' (Conv)" and why.
+  struct Obstacle {
+    std::string part, reason;
+    bool operator==(const Obstacle &) const = default;
+  };
+  std::vector<Obstacle> obstacles;
+  int64_t numNodes = 0;   // all that were found
+  int64_t numRefused = 0; // those among `obstacles`
+  int64_t numSkipped = 0; // those not looked at because of obstacles
+  /// Operators by the names of nodes, those that locations have.
+  llvm::StringMap<std::string> operators;
+
+  /// "node 'conv1' (Conv)".
+  static std::string describeNode(StringRef name, StringRef operatorName);
+};
+
+/// Imports what it can of a model, and says in `support` what it cannot. In the
+/// place of a node that is refused there is a
+/// builtin.unrealized_conversion_cast of the type that the model declares.
+/// Where it declares none, what depends on the node is left out, outputs too:
+/// the module is for analyses, and to be compiled only without obstacles. Null
+/// after diagnostics if the file cannot be read.
+OwningOpRef<ModuleOp> checkOnnxSupport(StringRef path, MLIRContext &context,
+                                       OnnxSupport &support);
 
 } // namespace mlir::dann
 

@@ -30,8 +30,8 @@ static LogicalResult checkSettings(const OnnxTraining &training, Location loc) {
   return success();
 }
 
-/// A classifier takes one tensor of samples and gives one of logits.
-static LogicalResult checkClassifier(func::FuncOp forward) {
+LogicalResult mlir::dann::checkClassifier(ModuleOp module) {
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
   Location loc = forward.getLoc();
   unsigned numInputs = 0, numParameters = 0;
   for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i)
@@ -73,10 +73,10 @@ static LogicalResult checkClassifier(func::FuncOp forward) {
 
 LogicalResult mlir::dann::addTraining(ModuleOp module,
                                       const OnnxTraining &training) {
-  auto forward = module.lookupSymbol<func::FuncOp>("forward");
   if (failed(checkSettings(training, module.getLoc())) ||
-      failed(checkClassifier(forward)))
+      failed(checkClassifier(module)))
     return failure();
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   forward.setArgAttr(0, DannDialect::kNameAttr, builder.getStringAttr("x"));
   forward.setArgAttr(

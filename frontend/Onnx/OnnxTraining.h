@@ -17,6 +17,10 @@ struct OnnxTraining {
   bool correctInhibition = true;
 };
 
+/// Fails with a diagnostic unless an imported ONNX model is a classifier, which
+/// can be trained: from one input [batch, ...] to one output [batch, classes].
+LogicalResult checkClassifier(ModuleOp module);
+
 /// Adds a `dann.training` to an imported ONNX model: softmax cross-entropy on
 /// its one output [batch, classes], plain SGD. Its input and output get the
 /// names that training programs give them, x and logits. Fails with a

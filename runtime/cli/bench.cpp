@@ -2,6 +2,7 @@
 #include "dann/session.hpp"
 #include "dataset.h"
 #include "execution.h"
+#include "fail.h"
 #include "file.h"
 #include "options.h"
 #include "random.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -20,6 +22,7 @@ namespace {
 
 struct BenchOptions {
   std::int64_t batch_size;
+  CLI::Option *batch_size_option = nullptr;
   int threads = 0;
   double seconds = 2;
   std::int64_t repetitions = 0; // 0: as many as fit the seconds
@@ -168,11 +171,107 @@ Dataset random_data(const Description &program, std::int64_t count) {
   return Dataset(Samples(x, program, "x"), y, program, "y");
 }
 
-void run_bench(const BenchOptions &options, const ProgramPointer &program) {
-  const Description &description = program->description();
+/// What `bench` measures: a call of an entry point.
+struct Measured {
+  const EntryPoint &entry_point;
+  std::function<void()> call;
+  Timing timing{};
+};
+
+const EntryPoint &find(const Description &program, const std::string &name) {
+  return *std::find_if(
+      program.entry_points.begin(), program.entry_points.end(),
+      [&](const EntryPoint &entry) { return entry.name == name; });
+}
+
+bool is_parameter(const Description &program, const std::string &name) {
+  auto named = [&](const auto &tensor) { return tensor.name == name; };
+  return std::any_of(program.parameters.begin(), program.parameters.end(),
+                     named) ||
+         std::any_of(program.derived_tensors.begin(),
+                     program.derived_tensors.end(), named);
+}
+
+bool has_batch(const Argument &argument) {
+  return !argument.shape.empty() && argument.shape[0] == kBatch;
+}
+
+/// Inputs of an entry point by name: of floats, uniformly distributed in
+/// [0, 1); of integers, zeros, which are valid as indices.
+TensorMap random_inputs(const Description &program,
+                        const EntryPoint &entry_point,
+                        std::int64_t batch_size) {
+  TensorMap inputs;
+  std::int64_t index = 0;
+  for (const Argument &argument : entry_point.arguments) {
+    if (argument.access != Access::Read || is_parameter(program, argument.name))
+      continue;
+    Shape shape = argument.shape;
+    if (has_batch(argument))
+      shape[0] = batch_size;
+    Tensor tensor(argument.element_type, shape);
+    auto fill = [&](auto *elements) {
+      using T = std::remove_pointer_t<decltype(elements)>;
+      for (std::int64_t i = 0; i < tensor.element_count(); ++i)
+        // Of as many bits as a float holds, so that none is rounded to 1.
+        elements[i] = T(random_bits(0, RandomStream::Benchmark, 0,
+                                    std::uint64_t(index++)) >>
+                        40) /
+                      T(0x1p24);
+    };
+    if (argument.element_type == ElementType::F32)
+      fill(tensor.data<float>());
+    else if (argument.element_type == ElementType::F64)
+      fill(tensor.data<double>());
+    inputs.emplace(argument.name, tensor);
+  }
+  return inputs;
+}
+
+/// Measures, profiles and prints.
+void report(const BenchOptions &options, Session &session,
+            std::vector<Measured> calls, bool has_batch_size) {
+  for (Measured &measured : calls)
+    measured.timing = measure(options, measured.call);
+  std::vector<std::pair<std::string, Profile::Summary>> profiles;
+  if (options.profile)
+    for (const Measured &measured : calls)
+      profiles.emplace_back(
+          measured.entry_point.name,
+          profile(options, session, measured.entry_point, measured.call));
   if (!options.trace.empty())
-    check_writable(options.trace);
-  Session session(program, {options.threads});
+    trace(options.trace, session, calls[0].entry_point, calls[0].call);
+
+  if (options.json) {
+    Json json;
+    if (has_batch_size)
+      json["batch_size"] = options.batch_size;
+    json["threads"] = session.threads();
+    for (const Measured &measured : calls) {
+      const std::string &name = measured.entry_point.name;
+      json[name + "_ms"] = measured.timing.median_ms;
+      json[name + "_repetitions"] = measured.timing.repetitions;
+    }
+    for (const auto &[name, summary] : profiles)
+      json["profile"][name] = to_json(summary);
+    std::printf("%s\n", json.dump().c_str());
+    return;
+  }
+  if (has_batch_size)
+    std::printf("batch size %lld, ",
+                static_cast<long long>(options.batch_size));
+  std::printf("%d threads, median time\n", session.threads());
+  for (const Measured &measured : calls)
+    std::printf("%-10s  %8.3f ms  (%lld repetitions)\n",
+                measured.entry_point.name.c_str(), measured.timing.median_ms,
+                static_cast<long long>(measured.timing.repetitions));
+  for (const auto &[name, summary] : profiles)
+    print(name, summary);
+}
+
+/// Of a program that trains: a training step and a forward pass.
+void bench_training(const BenchOptions &options, Session &session) {
+  const Description &description = session.program().description();
   session.initialize(0);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < options.batch_size; ++i)
@@ -184,58 +283,50 @@ void run_bench(const BenchOptions &options, const ProgramPointer &program) {
   // The time of a step does not depend on the learning rate, unless the
   // parameters run away over thousands of steps on the same noise.
   double learning_rate = description.default_learning_rate * 1e-3;
-  auto train_step = [&] {
-    SessionAccess::train_step(session, batch, learning_rate);
-  };
-  auto run_forward = [&] { session.forward(batch.x); };
-  Timing step = measure(options, train_step);
-  Timing forward = measure(options, run_forward);
-  std::vector<std::pair<std::string, Profile::Summary>> profiles;
-  auto find = [&](const std::string &name) -> const EntryPoint & {
-    return *std::find_if(
-        description.entry_points.begin(), description.entry_points.end(),
-        [&](const EntryPoint &entry) { return entry.name == name; });
-  };
-  if (options.profile) {
-    profiles.emplace_back(
-        "train_step",
-        profile(options, session, find("train_step"), train_step));
-    profiles.emplace_back(
-        "forward", profile(options, session, find("forward"), run_forward));
-  }
-  if (!options.trace.empty())
-    trace(options.trace, session, find("train_step"), train_step);
+  report(options, session,
+         {{find(description, "train_step"),
+           [&] { SessionAccess::train_step(session, batch, learning_rate); }},
+          {find(description, "forward"), [&] { session.forward(batch.x); }}},
+         /*has_batch_size=*/true);
+}
 
-  if (options.json) {
-    Json json = {{"batch_size", options.batch_size},
-                 {"threads", session.threads()},
-                 {"train_step_ms", step.median_ms},
-                 {"train_step_repetitions", step.repetitions},
-                 {"forward_ms", forward.median_ms},
-                 {"forward_repetitions", forward.repetitions}};
-    for (const auto &[name, summary] : profiles)
-      json["profile"][name] = to_json(summary);
-    std::printf("%s\n", json.dump().c_str());
-    return;
-  }
-  std::printf("batch size %lld, %d threads, median time\n",
-              static_cast<long long>(options.batch_size), session.threads());
-  std::printf("train_step  %8.3f ms  (%lld repetitions)\n", step.median_ms,
-              static_cast<long long>(step.repetitions));
-  std::printf("forward     %8.3f ms  (%lld repetitions)\n", forward.median_ms,
-              static_cast<long long>(forward.repetitions));
-  for (const auto &[name, summary] : profiles)
-    print(name, summary);
+/// Of another one: a forward pass, by the names of its inputs.
+void bench_inference(const BenchOptions &options, Session &session) {
+  const Description &description = session.program().description();
+  const EntryPoint &forward = find(description, "forward");
+  bool has_batch_size =
+      std::any_of(forward.arguments.begin(), forward.arguments.end(),
+                  [](const Argument &argument) { return has_batch(argument); });
+  if (!has_batch_size && options.batch_size_option->count() > 0)
+    fail(ErrorCode::InvalidArgument, "the model ", description.name,
+         " has no batch: all its shapes are fixed");
+  TensorMap inputs = random_inputs(description, forward, options.batch_size);
+  report(options, session, {{forward, [&] { session.run("forward", inputs); }}},
+         has_batch_size);
+}
+
+void run_bench(const BenchOptions &options, const ProgramPointer &program) {
+  if (!options.trace.empty())
+    check_writable(options.trace);
+  Session session(program, {options.threads});
+  if (trains(program->description()))
+    bench_training(options, session);
+  else
+    bench_inference(options, session);
 }
 
 } // namespace
 
 void add_bench(CLI::App &app, const ProgramPointer &program) {
   auto options = std::make_shared<BenchOptions>();
-  options->batch_size = program->description().default_batch_size;
+  const Description &description = program->description();
+  options->batch_size = batch_size_of(description);
   CLI::App &command = *app.add_subcommand(
-      "bench", "Median time of a training step and of a forward pass");
-  add_count(command, "--batch-size", options->batch_size, "Samples per step");
+      "bench", trains(description)
+                   ? "Median time of a training step and of a forward pass"
+                   : "Median time of a forward pass");
+  options->batch_size_option = add_count(
+      command, "--batch-size", options->batch_size, "Samples in a call");
   add_threads(command, options->threads);
   CLI::Option *seconds = add_positive_number(
       command, "--seconds", options->seconds, "How long to measure each");
@@ -249,8 +340,8 @@ void add_bench(CLI::App &app, const ProgramPointer &program) {
                        "Also the time of each operation, in further calls");
   command
       .add_option("--trace", options->trace,
-                  "Write three training steps of all threads to FILE (Chrome "
-                  "trace events)")
+                  "Write three training steps, or forward passes without "
+                  "training, of all threads to FILE (Chrome trace events)")
       ->type_name("FILE")
       ->needs(profile);
   command.callback([options, program] { run_bench(*options, program); });

@@ -86,18 +86,23 @@ std::string arguments_text(const EntryPoint &entry_point,
 }
 
 void print_text(const Description &program) {
-  std::printf("%s: %s, %s\n", program.name.c_str(), program.loss.c_str(),
-              program.optimizer.c_str());
+  if (trains(program))
+    std::printf("%s: %s, %s\n", program.name.c_str(), program.loss.c_str(),
+                program.optimizer.c_str());
+  else
+    std::printf("%s: does not train\n", program.name.c_str());
   std::printf("compiled for %s, backend %s, %s, products in %s\n",
               program.target_cpu.c_str(), program.backend.c_str(),
               name_of(program.element_type), program.precision.c_str());
-  std::printf("input %s in [%g, %g], %lld classes\n",
-              to_string(program.input_shape).c_str(), program.input_minimum,
-              program.input_maximum, static_cast<long long>(program.classes));
-  std::printf("defaults: batch size %lld, %lld epochs, learning rate %g\n",
-              static_cast<long long>(program.default_batch_size),
-              static_cast<long long>(program.default_epochs),
-              program.default_learning_rate);
+  if (trains(program)) {
+    std::printf("input %s in [%g, %g], %lld classes\n",
+                to_string(program.input_shape).c_str(), program.input_minimum,
+                program.input_maximum, static_cast<long long>(program.classes));
+    std::printf("defaults: batch size %lld, %lld epochs, learning rate %g\n",
+                static_cast<long long>(program.default_batch_size),
+                static_cast<long long>(program.default_epochs),
+                program.default_learning_rate);
+  }
 
   std::printf("\nentry points\n");
   for (const EntryPoint &entry_point : program.entry_points)
@@ -106,14 +111,14 @@ void print_text(const Description &program) {
                 arguments_text(entry_point, program, Access::Write).c_str());
 
   std::printf("\nscratch memory at batch size %lld\n  %-18s  %12s  %12s\n",
-              static_cast<long long>(program.default_batch_size), "entry point",
+              static_cast<long long>(batch_size_of(program)), "entry point",
               "bytes", "lower bound");
   for (const EntryPoint &entry_point : program.entry_points)
     std::printf("  %-18s  %12lld  %12lld\n", entry_point.name.c_str(),
                 static_cast<long long>(
-                    entry_point.scratch.bytes(program.default_batch_size)),
-                static_cast<long long>(entry_point.scratch.live_bytes(
-                    program.default_batch_size)));
+                    entry_point.scratch.bytes(batch_size_of(program))),
+                static_cast<long long>(
+                    entry_point.scratch.live_bytes(batch_size_of(program))));
 
   std::size_t width = 4;
   for (const Parameter &parameter : program.parameters)
@@ -163,10 +168,9 @@ Json to_json(const Description &program) {
     entry_points.push_back(
         {{"name", entry_point.name},
          {"arguments", arguments},
-         {"scratch_bytes",
-          entry_point.scratch.bytes(program.default_batch_size)},
+         {"scratch_bytes", entry_point.scratch.bytes(batch_size_of(program))},
          {"scratch_lower_bound",
-          entry_point.scratch.live_bytes(program.default_batch_size)}});
+          entry_point.scratch.live_bytes(batch_size_of(program))}});
   }
   Json parameters = Json::array();
   std::int64_t total = 0;
@@ -186,30 +190,32 @@ Json to_json(const Description &program) {
                                {"element_type", name_of(tensor.element_type)},
                                {"shape", tensor.shape},
                                {"bytes", byte_count(tensor)}});
-  return {
-      {"name", program.name},
-      {"loss", program.loss},
-      {"optimizer", program.optimizer},
-      {"backend", program.backend},
-      {"target_cpu", program.target_cpu},
-      {"cpu_features", program.cpu_features},
-      {"element_type", name_of(program.element_type)},
-      {"precision", program.precision},
-      {"input",
-       {{"shape", program.input_shape},
-        {"minimum", program.input_minimum},
-        {"maximum", program.input_maximum}}},
-      {"classes", program.classes},
-      {"defaults",
-       {{"batch_size", program.default_batch_size},
-        {"epochs", program.default_epochs},
-        {"learning_rate", program.default_learning_rate}}},
-      {"entry_points", entry_points},
-      {"parameters", parameters},
-      {"parameter_elements", total},
-      {"parameter_bytes", total * std::int64_t(size_of(program.element_type))},
-      {"derived_tensors", derived_tensors},
-      {"derived_bytes", derived_byte_count(program)}};
+  Json json = {{"name", program.name}, {"trains", trains(program)}};
+  if (trains(program)) {
+    json["loss"] = program.loss;
+    json["optimizer"] = program.optimizer;
+  }
+  json["backend"] = program.backend;
+  json["target_cpu"] = program.target_cpu;
+  json["cpu_features"] = program.cpu_features;
+  json["element_type"] = name_of(program.element_type);
+  json["precision"] = program.precision;
+  if (trains(program)) {
+    json["input"] = {{"shape", program.input_shape},
+                     {"minimum", program.input_minimum},
+                     {"maximum", program.input_maximum}};
+    json["classes"] = program.classes;
+    json["defaults"] = {{"batch_size", program.default_batch_size},
+                        {"epochs", program.default_epochs},
+                        {"learning_rate", program.default_learning_rate}};
+  }
+  json["entry_points"] = entry_points;
+  json["parameters"] = parameters;
+  json["parameter_elements"] = total;
+  json["parameter_bytes"] = total * std::int64_t(size_of(program.element_type));
+  json["derived_tensors"] = derived_tensors;
+  json["derived_bytes"] = derived_byte_count(program);
+  return json;
 }
 
 } // namespace

@@ -44,9 +44,13 @@ int run(int argc, char **argv, const std::string &name) {
 
   CLI::App app("The compiled model " + program->description().name, name);
   app.require_subcommand(1);
-  add_train(app, program, exit_status);
-  add_evaluate(app, program);
-  add_predict(app, program);
+  if (trains(program->description())) {
+    add_train(app, program, exit_status);
+    add_evaluate(app, program);
+    add_predict(app, program);
+  } else {
+    add_refusals(app, program);
+  }
   add_export(app, program);
   add_info(app, program);
   add_bench(app, program);

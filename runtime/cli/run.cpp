@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "dann/session.hpp"
+#include "fail.h"
 #include "file.h"
 #include "options.h"
 #include "trainer.h"
@@ -11,7 +12,7 @@ namespace dann::cli {
 namespace {
 
 struct RunOptions {
-  std::string entry_point, input, output, checkpoint;
+  std::string entry_point = "forward", input, output, checkpoint;
   int threads = 0;
 };
 
@@ -55,14 +56,14 @@ void add_run(CLI::App &app, const ProgramPointer &program) {
       *app.add_subcommand("run", "Call an entry point on named tensors");
   command.add_option("ENTRY", options->entry_point, "One of " + names)
       ->type_name("")
-      ->required();
+      ->capture_default_str();
   command
-      .add_option("--input", options->input,
+      .add_option("--input,--inputs", options->input,
                   "The inputs by name (safetensors), parameters included")
       ->type_name("FILE")
       ->required();
   command
-      .add_option("--output", options->output,
+      .add_option("--output,--outputs", options->output,
                   "Where to write the results by name (safetensors)")
       ->type_name("FILE")
       ->required();
@@ -72,6 +73,20 @@ void add_run(CLI::App &app, const ProgramPointer &program) {
       ->type_name("FILE");
   add_threads(command, options->threads);
   command.callback([options, program] { run_entry_point(*options, program); });
+}
+
+void add_refusals(CLI::App &app, const ProgramPointer &program) {
+  for (const char *name : {"train", "eval", "predict"}) {
+    CLI::App &command = *app.add_subcommand(
+        name, "Not in this program: compile the model with --train");
+    // Whatever options it would have.
+    command.allow_extras();
+    command.callback([program, name] {
+      fail(ErrorCode::InvalidArgument, "no command ", name, ": the model ",
+           program->description().name,
+           " does not train; compile it with --train");
+    });
+  }
 }
 
 } // namespace dann::cli

@@ -71,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{[](P &p) { p.clear_name(); }, "no name"},
         Damage{[](P &p) { p.clear_element_type(); }, "unknown element type"},
         Damage{[](P &p) { p.set_element_type(proto::I64); }, "computes in i64"},
-        Damage{[](P &p) { p.set_classes(0); }, "no classes"},
+        Damage{[](P &p) { p.set_classes(-1); }, "there are -1 classes"},
         Damage{[](P &p) { p.mutable_input()->set_shape(0, -4); },
                "the input has the shape [-4]"},
         Damage{[](P &p) { p.mutable_input()->set_maximum(std::nan("")); },
