@@ -677,7 +677,7 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   importer.importDeclarations(graph);
   if ((failed(readMetadata(state.file->getModel(), forward, loc)) &&
        !goOnAfter("model")) ||
-  if ((failed(importer.importInitializers(graph)) && !goOnAfter("model")) ||
+      (failed(importer.importInitializers(graph)) && !goOnAfter("model")) ||
       failed(importer.importNodes(graph.node())))
     return nullptr;
 
