@@ -165,10 +165,12 @@ static LogicalResult emitProgram(llvm::Module &code,
   return program.keep();
 }
 
-/// Compiles what `import` gives; it is not called if the options are wrong.
+/// Compiles what `import` gives, which also sets `onnx`; it is not called if
+/// the options are wrong.
 static LogicalResult
 compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
-              const CompileOptions &options, MLIRContext &context) {
+              const OnnxModels &onnx, const CompileOptions &options,
+              MLIRContext &context) {
   Builder builder(&context);
   // For what is wrong with the options or the output, not with the model.
   Location loc = builder.getUnknownLoc();
@@ -217,6 +219,7 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
     program.add_cpu_features(feature);
   program.set_backend(stringifyBackend(options.backend).str());
   program.set_precision(stringifyPrecision(precision).str());
+  describeOnnx(onnx, program);
   values.layOut(program);
   if (failed(run(buildKernelPipeline(kernels), *module)) ||
       failed(describeLoweredProgram(*module, program)) ||
@@ -254,14 +257,19 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                                   const CompileOptions &options,
                                   MLIRContext &context) {
   Builder builder(&context);
+  OnnxModels onnx;
   return compileModule(
       [&] {
-        return importModelFile(text, fileName,
-                               options.precision == Precision::F64
-                                   ? FloatType(builder.getF64Type())
-                                   : builder.getF32Type());
+        OwningOpRef<ModuleOp> module =
+            importModelFile(text, fileName,
+                            options.precision == Precision::F64
+                                ? FloatType(builder.getF64Type())
+                                : builder.getF32Type());
+        if (module)
+          onnx = tryExportOnnx(*module);
+        return module;
       },
-      options, context);
+      onnx, options, context);
 }
 
 LogicalResult
@@ -272,12 +280,16 @@ mlir::dann::compileOnnx(StringRef path,
     return emitError(UnknownLoc::get(&context))
            << "ONNX models compute in the types of their tensors: f64 is for "
               "model files";
+  OnnxModels onnx;
   return compileModule(
       [&]() -> OwningOpRef<ModuleOp> {
-        OwningOpRef<ModuleOp> module = importOnnx(path, context);
-        if (module && training && failed(addTraining(*module, *training)))
+        OwningOpRef<ModuleOp> module = importOnnx(path, context, &onnx);
+        // Training depends on what the parameters are.
+        if (!module || failed(run("dann-raise-ei-layers", *module)) ||
+            (training && failed(addTraining(*module, *training))))
           return nullptr;
+        adaptToParameters(onnx, *module);
         return module;
       },
-      options, context);
+      onnx, options, context);
 }

@@ -5,6 +5,7 @@
 #include "Dann/Dann.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -218,4 +219,46 @@ LogicalResult mlir::dann::describeLoweredProgram(ModuleOp module,
     }
   }
   return success();
+}
+
+/// What keeps the program's parameters from being the models' initializers.
+static std::string findObstacle(const OnnxModels &models,
+                                const proto::Program &program) {
+  llvm::StringMap<RankedTensorType> initializers;
+  for (const OnnxParameter &parameter : models.parameters)
+    initializers[parameter.name] = parameter.type;
+  for (const proto::Parameter &parameter : program.parameters()) {
+    auto found = initializers.find(parameter.name());
+    if (found == initializers.end())
+      return "its model has no initializer " + parameter.name();
+    RankedTensorType type = found->second;
+    if (toElementType(type.getElementType()) != program.element_type() ||
+        type.getShape() !=
+            ArrayRef(parameter.shape().data(), parameter.shape_size()))
+      return "the compiler changed the type of " + parameter.name();
+    initializers.erase(found);
+  }
+  if (!initializers.empty())
+    return "the compiler removed the parameter " +
+           initializers.begin()->getKey().str();
+  return "";
+}
+
+static void describe(const OnnxModel &model, proto::OnnxModel &described) {
+  described.set_model(model.model);
+  described.set_graph(model.graph);
+}
+
+void mlir::dann::describeOnnx(const OnnxModels &models,
+                              proto::Program &program) {
+  std::string obstacle = models.obstacle;
+  if (obstacle.empty())
+    obstacle = findObstacle(models, program);
+  if (!obstacle.empty()) {
+    program.set_onnx_obstacle(obstacle);
+    return;
+  }
+  describe(models.layers, *program.mutable_onnx());
+  if (models.plain)
+    describe(*models.plain, *program.mutable_plain_onnx());
 }

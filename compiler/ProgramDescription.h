@@ -3,6 +3,7 @@
 #ifndef DANN_COMPILER_PROGRAMDESCRIPTION_H
 #define DANN_COMPILER_PROGRAMDESCRIPTION_H
 
+#include "frontend/Onnx/OnnxExport.h"
 #include "program.pb.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -21,6 +22,10 @@ proto::Program describeProgram(ModuleOp module);
 /// operations. The functions of `module` have to take what the description
 /// says; a difference is a bug of the passes: a diagnostic.
 LogicalResult describeLoweredProgram(ModuleOp module, proto::Program &program);
+
+/// Adds the network as ONNX models, if their initializers are the program's
+/// parameters.
+void describeOnnx(const OnnxModels &models, proto::Program &program);
 
 } // namespace mlir::dann
 

@@ -178,10 +178,13 @@ int main(int argc, char **argv) {
         if (!llvm::isa<mlir::UnknownLoc>(loc) &&
             (!name || loc->findInstanceOf<mlir::FileLineColLoc>()))
           return mlir::failure();
+        using Severity = mlir::DiagnosticSeverity;
         llvm::raw_ostream &os =
-            diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error
+            diagnostic.getSeverity() == Severity::Error
                 ? llvm::WithColor::error(llvm::errs(), "dann-compile")
-                : llvm::WithColor::warning(llvm::errs(), "dann-compile");
+            : diagnostic.getSeverity() == Severity::Warning
+                ? llvm::WithColor::warning(llvm::errs(), "dann-compile")
+                : llvm::WithColor::remark(llvm::errs(), "dann-compile");
         // A part of an ONNX model, and the model's file.
         if (name) {
           if (auto file = llvm::dyn_cast<mlir::NameLoc>(name.getChildLoc()))

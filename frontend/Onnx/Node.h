@@ -231,6 +231,7 @@ ArrayRef<OperatorEntry> getSignalOperators();
 ArrayRef<OperatorEntry> getRecurrentOperators();
 ArrayRef<OperatorEntry> getControlOperators();
 ArrayRef<OperatorEntry> getTrainingOperators();
+ArrayRef<OperatorEntry> getDannOperators();
 
 } // namespace mlir::dann::onnx
 

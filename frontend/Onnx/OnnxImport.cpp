@@ -2,7 +2,10 @@
 
 #include "frontend/Onnx/OnnxImport.h"
 
+#include "frontend/Onnx/DannLayers.h"
 #include "frontend/Onnx/GraphImporter.h"
+#include "frontend/Onnx/Metadata.h"
+#include "frontend/Onnx/Weightless.h"
 
 #include "Dann/Dann.h"
 
@@ -41,7 +44,7 @@ const OperatorEntry *mlir::dann::onnx::findOperator(StringRef domain,
         getReductionOperators(), getNormalizationOperators(),
         getLossOperators(), getIndexingOperators(), getQuantizationOperators(),
         getSignalOperators(), getRecurrentOperators(), getControlOperators(),
-        getTrainingOperators()})
+        getTrainingOperators(), getDannOperators()})
     for (const OperatorEntry &entry : family)
       if (entry.name == name && entry.domain == domain &&
           entry.sinceOpset <= opset &&
@@ -164,10 +167,15 @@ LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
   if (++state.numNodes > kMaxNodes)
     return emitError(loc) << "the model has more than " << kMaxNodes
                           << " nodes, those of functions counted at each call";
-  if (const proto::FunctionProto *callee = findFunction(node))
+  std::optional<int64_t> opset = getOpset(node.domain());
+  // A layer is more than what its function computes: it has a gradient, and a
+  // proof of Dale's law.
+  bool isLayer = node.domain() == kDannDomain && opset &&
+                 findOperator(node.domain(), node.op_type(), *opset);
+  const proto::FunctionProto *callee = findFunction(node);
+  if (callee && !isLayer)
     return importCall(node, *callee, loc);
   auto error = [&] { return emitError(loc) << node.op_type() << ": "; };
-  std::optional<int64_t> opset = getOpset(node.domain());
   if (!opset)
     return error() << "the model imports no operators of the domain '"
                    << node.domain() << "'";
@@ -399,7 +407,7 @@ public:
     state.obstacles = obstacles;
   }
 
-  OwningOpRef<ModuleOp> build();
+  OwningOpRef<ModuleOp> build(OnnxModels *models);
 
 private:
   struct Argument {
@@ -550,7 +558,7 @@ static void eraseUnusedParameters(func::FuncOp function) {
   (void)function.eraseArguments(unused);
 }
 
-OwningOpRef<ModuleOp> ModelImporter::build() {
+OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   if ((failed(collectInputs()) || failed(collectParameters())) &&
       !goOnAfter("model"))
     return nullptr;
@@ -592,8 +600,11 @@ OwningOpRef<ModuleOp> ModelImporter::build() {
   for (const std::string &name : hidden)
     importer.bind(name, {});
   importer.importDeclarations(graph);
-  if ((failed(importer.importInitializers(graph)) && !goOnAfter("model")) ||
-      failed(importer.importNodes(graph.node())))
+  if ((failed(readMetadata(state.file->getModel(), forward, loc)) ||
+       failed(importer.importInitializers(graph))) &&
+      !goOnAfter("model"))
+    return nullptr;
+  if (failed(importer.importNodes(graph.node())))
     return nullptr;
 
   SmallVector<Value> results;
@@ -631,6 +642,12 @@ OwningOpRef<ModuleOp> ModelImporter::build() {
       failed(mlir::verify(*module)) && !goOnAfter("model"))
     return nullptr;
   eraseUnusedParameters(forward);
+  if (models) {
+    FailureOr<OnnxModels> weightless = removeParameters(*state.file, forward);
+    if (failed(weightless))
+      return nullptr;
+    *models = std::move(*weightless);
+  }
   return module;
 }
 
@@ -644,11 +661,12 @@ static std::shared_ptr<const OnnxFile> readModel(StringRef path,
 }
 
 OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
-                                             MLIRContext &context) {
+                                             MLIRContext &context,
+                                             OnnxModels *models) {
   std::shared_ptr<const OnnxFile> file = readModel(path, context);
   if (!file)
     return nullptr;
-  return ModelImporter(file, context).build();
+  return ModelImporter(file, context).build(models);
 }
 
 OwningOpRef<ModuleOp> mlir::dann::checkOnnxSupport(StringRef path,
@@ -658,5 +676,5 @@ OwningOpRef<ModuleOp> mlir::dann::checkOnnxSupport(StringRef path,
   if (!file)
     return nullptr;
   ObstacleCollector obstacles(support, &context);
-  return ModelImporter(file, context, &obstacles).build();
+  return ModelImporter(file, context, &obstacles).build(/*models=*/nullptr);
 }

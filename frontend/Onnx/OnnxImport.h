@@ -3,6 +3,8 @@
 #ifndef DANN_FRONTEND_ONNX_ONNXIMPORT_H
 #define DANN_FRONTEND_ONNX_ONNXIMPORT_H
 
+#include "frontend/Onnx/OnnxExport.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringMap.h"
@@ -15,8 +17,10 @@ namespace mlir::dann {
 /// Builds the module of the ONNX model in the file `path`: `@forward`, from
 /// inputs and parameters to outputs. Float initializers are parameters, whose
 /// values are the attribute `dann.initial`. Null after diagnostics, whose
-/// locations name the node.
-OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext &context);
+/// locations name the node. `models`, if given, becomes the model in the file
+/// without the values of the parameters.
+OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext &context,
+                                 OnnxModels *models = nullptr);
 
 /// What of an ONNX model cannot be imported.
 struct OnnxSupport {

@@ -82,6 +82,8 @@ LogicalResult mlir::dann::addTraining(ModuleOp module,
   forward.setArgAttr(
       0, DannDialect::kRangeAttr,
       builder.getDenseF64ArrayAttr({training.minimum, training.maximum}));
+  // What layers have taken the input's sign to be is now proven or refused.
+  forward.removeArgAttr(0, builder.getStringAttr(DannDialect::kSignAttr));
   forward.setResultAttr(0, DannDialect::kNameAttr,
                         builder.getStringAttr("logits"));
   TrainingOp::create(builder, module.getLoc(), "training", "forward",

@@ -29,6 +29,7 @@ inline std::int64_t batch_size_of(const Description &program) {
 void add_train(CLI::App &app, const ProgramPointer &program, int &exit_status);
 void add_evaluate(CLI::App &app, const ProgramPointer &program);
 void add_predict(CLI::App &app, const ProgramPointer &program);
+void add_export(CLI::App &app, const ProgramPointer &program);
 void add_info(CLI::App &app, const ProgramPointer &program);
 void add_bench(CLI::App &app, const ProgramPointer &program);
 void add_run(CLI::App &app, const ProgramPointer &program);

@@ -51,6 +51,7 @@ int run(int argc, char **argv, const std::string &name) {
   } else {
     add_refusals(app, program);
   }
+  add_export(app, program);
   add_info(app, program);
   add_bench(app, program);
   add_run(app, program);

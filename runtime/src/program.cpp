@@ -53,12 +53,15 @@ class DescriptionReader {
 public:
   explicit DescriptionReader(const ModelAbi &model) : model_(model) {}
 
-  Description read() {
+  proto::Program parse() const {
     proto::Program program;
     if (!model_.program || model_.program_size > std::size_t(INT32_MAX) ||
         !program.ParseFromArray(model_.program, int(model_.program_size)))
       fail_description("it cannot be parsed");
+    return program;
+  }
 
+  Description read(const proto::Program &program) {
     check(!program.name().empty(), "the program has no name");
     result_.name = program.name();
     result_.element_type = element_type(program.element_type(), "the program");
@@ -243,6 +246,10 @@ private:
     }
     if (trains())
       check_signature(read);
+    else
+      check(read.name == "forward" || read.name == "prepare",
+            "there is an entry point ", read.name,
+            ", but there are no classes");
     if (read.name == "prepare")
       check_prepare(read);
     read_scratch(entry_point.scratch(), read);
@@ -411,7 +418,18 @@ Program::Program(const ModelAbi &model, std::shared_ptr<void> library)
     fail(ErrorCode::Incompatible, "the program was compiled for version ",
          model.version, " of the runtime's interface, and this is version ",
          kAbiVersion, "; compile it again");
-  description_ = DescriptionReader(model).read();
+  DescriptionReader reader(model);
+  proto::Program program = reader.parse();
+  description_ = reader.read(program);
+  auto take = [](proto::OnnxModel &parts) {
+    return OnnxModel{std::move(*parts.mutable_model()),
+                     std::move(*parts.mutable_graph())};
+  };
+  if (program.has_onnx())
+    onnx_ = take(*program.mutable_onnx());
+  if (program.has_plain_onnx())
+    plain_onnx_ = take(*program.mutable_plain_onnx());
+  onnx_obstacle_ = program.onnx_obstacle();
 
   if (model.entry_point_count != description_.entry_points.size())
     fail(ErrorCode::InvalidData, "the program has ", model.entry_point_count,

@@ -5,6 +5,7 @@
 #include "execution.h"
 #include "fail.h"
 #include "model_abi.h"
+#include "parameter_check.h"
 #include "parameter_store.h"
 #include "processors.h"
 #include "session_access.h"
@@ -43,15 +44,6 @@ bool is_batch_of(const Shape &given, const Shape &wanted) {
          std::equal(given.begin() + 1, given.end(), wanted.begin() + 1);
 }
 
-/// "0.wex[3, 17]"
-std::string position_text(std::string_view name, const Shape &shape,
-                          std::int64_t index) {
-  Shape position(shape.size());
-  for (std::size_t i = shape.size(); i-- > 0; index /= shape[i])
-    position[i] = index % shape[i];
-  return std::string(name) + (shape.empty() ? "" : to_string(position));
-}
-
 std::string range_text(double minimum, double maximum) {
   return concat("[", minimum, ", ", maximum, "]");
 }
@@ -63,22 +55,6 @@ void check_range(std::string_view name, const Tensor &tensor, double minimum,
     fail(ErrorCode::InvalidArgument, position_text(name, tensor.shape(), index),
          " is ", element_text(tensor, index), ", but has to lie in ",
          range_text(minimum, maximum));
-}
-
-/// Throws unless all values are finite and keep the parameter's contract.
-void check_values(const Parameter &parameter, const Tensor &value) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  auto check = [&](std::int64_t index, const char *demand) {
-    if (index >= 0)
-      fail(ErrorCode::InvalidArgument,
-           position_text(parameter.name, parameter.shape, index), " is ",
-           element_text(value, index), ", but ", demand);
-  };
-  check(find_not_finite(value), "has to be finite");
-  if (parameter.sign == Sign::NonNegative)
-    check(find_outside(value, 0, infinity), "must not be negative");
-  if (parameter.sign == Sign::NonPositive)
-    check(find_outside(value, -infinity, 0), "must not be positive");
 }
 
 /// The memref descriptor of one argument: {pointer, pointer, offset, extents,
@@ -201,8 +177,7 @@ struct Session::Impl {
   std::size_t parameter_index(std::string_view name) const {
     std::size_t index = find_parameter(name);
     if (index == kNone)
-      fail(ErrorCode::InvalidArgument, "the model ", description.name,
-           " has no parameter ", name);
+      fail_unknown_parameter(description, name);
     return index;
   }
 
@@ -219,19 +194,8 @@ struct Session::Impl {
 
   /// `value` with the program's element type, checked against the parameter.
   Tensor checked_parameter(std::size_t index, const Tensor &value) const {
-    const Parameter &parameter = description.parameters[index];
-    if (value.shape() != parameter.shape)
-      fail(ErrorCode::InvalidArgument, parameter.name, " has the shape ",
-           to_string(value.shape()), ", but the model ", description.name,
-           " needs ", to_string(parameter.shape));
-    Tensor converted = value;
-    if (value.element_type() != description.element_type) {
-      converted = Tensor(description.element_type, parameter.shape);
-      convert_elements(value, description.element_type,
-                       converted.mutable_bytes());
-    }
-    check_values(parameter, converted);
-    return converted;
+    return dann::checked_parameter(description, description.parameters[index],
+                                   value);
   }
 
   void store_parameter(std::size_t index, const Tensor &checked) {
@@ -538,17 +502,7 @@ void Session::set_parameter(std::string_view name, const Tensor &value) {
 }
 
 void Session::set_parameters(const TensorMap &values) {
-  for (const auto &[name, value] : values)
-    impl_->parameter_index(name);
-  std::vector<Tensor> checked;
-  for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
-    const std::string &name = impl_->description.parameters[i].name;
-    auto found = values.find(name);
-    if (found == values.end())
-      fail(ErrorCode::InvalidArgument, "the parameter ", name, " of the model ",
-           impl_->description.name, " is missing");
-    checked.push_back(impl_->checked_parameter(i, found->second));
-  }
+  std::vector<Tensor> checked = checked_parameters(impl_->description, values);
   for (std::size_t i = 0; i < checked.size(); ++i)
     impl_->store_parameter(i, checked[i]);
 }
@@ -584,6 +538,10 @@ TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
 }
 
 Tensor Session::forward(const Tensor &x) {
+  if (impl_->description.classes == 0)
+    fail(ErrorCode::InvalidArgument, "the model ", impl_->description.name,
+         " was not compiled for training, which gives inputs and results their "
+         "names; call its entry point forward with run");
   const Input inputs[] = {{"x", &x}};
   Call &call = impl_->execute(impl_->entry_point_index("forward"), inputs);
   return call.slot("logits").buffer.clone();

@@ -1,10 +1,11 @@
-// ONNX's own test data: every case is compiled by dann-compile, run by the
-// runtime and compared with the outputs that come with it. A case that is in
+// ONNX's own test data, and the models beside this file in the same layout:
+// every case is compiled by dann-compile, run by the runtime and compared with
+// the outputs that come with it. A case that is in
 // expected-failures.txt has to fail, and no case may crash.
 #include "dann/dann.hpp"
 #include "onnx.pb.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cmath>
@@ -248,12 +249,17 @@ const std::map<std::string, std::string> &expected_failures() {
   return failures;
 }
 
+/// Where the cases of a group are.
+fs::path directory_of(const std::string &group) {
+  return fs::path(group == "models" ? DANN_ONNX_MODELS : DANN_ONNX_DATA) /
+         group;
+}
+
 std::vector<std::string> all_cases() {
   std::vector<std::string> cases;
   for (const char *group :
-       {"node", "simple", "pytorch-converted", "pytorch-operator"})
-    for (const auto &entry :
-         fs::directory_iterator(fs::path(DANN_ONNX_DATA) / group))
+       {"node", "simple", "pytorch-converted", "pytorch-operator", "models"})
+    for (const auto &entry : fs::directory_iterator(directory_of(group)))
       if (fs::exists(entry.path() / "model.onnx"))
         cases.push_back(std::string(group) + "/" +
                         entry.path().filename().string());
@@ -267,7 +273,8 @@ TEST_P(OnnxCase, Outputs) {
   auto expected = expected_failures().find(GetParam());
   std::string failure;
   try {
-    run_case(fs::path(DANN_ONNX_DATA) / GetParam());
+    fs::path name = GetParam();
+    run_case(directory_of(name.parent_path()) / name.filename());
   } catch (const Failure &error) {
     failure = error.reason;
   } catch (const dann::Error &error) {
@@ -291,6 +298,53 @@ INSTANTIATE_TEST_SUITE_P(Data, OnnxCase, testing::ValuesIn(all_cases()),
                                [](char c) { return !std::isalnum(c); }, '_');
                            return name;
                          });
+
+/// A session on the program of a case.
+std::unique_ptr<dann::Session> make_session(const char *name) {
+  TemporaryDirectory temporary;
+  compile(fs::path(DANN_ONNX_DATA) / name / "model.onnx",
+          temporary / "model.so", temporary / "messages");
+  return std::make_unique<dann::Session>(
+      dann::Program::load(temporary / "model.so"));
+}
+
+/// What the error of a call says.
+template <typename Call> std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const dann::Error &error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(OnnxPrograms, CheckTheirInputs) {
+  auto session = make_session("node/test_and2d");
+  dann::Tensor x(dann::ElementType::Bool, {3, 4}),
+      y(dann::ElementType::Bool, {3, 4});
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}, {"y", y}});
+            }),
+            "no error");
+  static_cast<unsigned char *>(y.mutable_bytes())[7] = 2;
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}, {"y", y}});
+            }),
+            "y: element 7 is 2, which is not a bool");
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}});
+            }),
+            "the entry point forward needs the input y");
+  dann::Tensor floats(dann::ElementType::F32, {3, 4});
+  EXPECT_EQ(error_of([&] {
+              session->run("forward", {{"x", x}, {"y", floats}});
+            }),
+            "y is f32, but the model model needs bool");
+  EXPECT_THAT(error_of([&] { session->forward(floats); }),
+              testing::HasSubstr("was not compiled for training"));
+  EXPECT_THAT(error_of([&] { session->evaluate(floats, floats); }),
+              testing::HasSubstr("has no entry point evaluate"));
+}
 
 TEST(OnnxCases, ExpectedFailuresAreCases) {
   std::vector<std::string> cases = all_cases();

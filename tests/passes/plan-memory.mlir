@@ -115,13 +115,25 @@ func.func @user() {
 
 // -----
 
-func.func @loop(%n: index) {
+// A buffer of a loop lives as long as the loop, and what a branch gives as long
+// as that is used: none of the three shares memory with another.
+// CHECK-LABEL: func @regions
+// CHECK-SAME: dann.scratch = array<i64: 768, 0, 768, 0>
+func.func @regions(%n: index, %condition: i1) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  scf.for %i = %c0 to %n step %c1 {
-    // expected-error @below {{'memref.alloc' op inside of a loop cannot be planned}}
+  %r = scf.if %condition -> memref<64xf32> {
     %a = memref.alloc() : memref<64xf32>
     linalg.exp ins(%a : memref<64xf32>) outs(%a : memref<64xf32>)
+    scf.yield %a : memref<64xf32>
+  } else {
+    %b = memref.alloc() : memref<64xf32>
+    linalg.exp ins(%b : memref<64xf32>) outs(%b : memref<64xf32>)
+    scf.yield %b : memref<64xf32>
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    %c = memref.alloc() : memref<64xf32>
+    linalg.exp ins(%r : memref<64xf32>) outs(%c : memref<64xf32>)
   }
   return
 }

@@ -12,6 +12,7 @@
 #define DANN_DANN_HPP
 
 #include "dann/error.hpp"
+#include "dann/onnx.hpp"
 #include "dann/program.hpp"
 #include "dann/session.hpp"
 #include "dann/tensor.hpp"

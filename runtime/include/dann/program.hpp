@@ -5,6 +5,7 @@
 #include "dann/tensor.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 namespace dann {
 
 struct ModelAbi;
+class Program;
+struct OnnxOptions;
 
 /// The contract that every value of a parameter keeps.
 enum class Sign { Any, NonNegative, NonPositive };
@@ -137,6 +140,8 @@ public:
 
 private:
   friend class Session;
+  friend void export_onnx(const Program &program, const TensorMap &parameters,
+                          const std::string &path, const OnnxOptions &options);
   using Invoke = void (*)(void **descriptors);
 
   Program(const ModelAbi &model, std::shared_ptr<void> library);
@@ -144,6 +149,15 @@ private:
   std::shared_ptr<void> library_; // keeps the code mapped
   Description description_;
   std::vector<Invoke> invoke_; // of description_.entry_points, in order
+
+  /// Serialised: a ModelProto without its graph, and the GraphProto without the
+  /// initializers that are parameters.
+  struct OnnxModel {
+    std::string model, graph;
+  };
+  std::optional<OnnxModel> onnx_;
+  std::optional<OnnxModel> plain_onnx_; // if it differs
+  std::string onnx_obstacle_;           // why there is none
 };
 
 } // namespace dann

@@ -95,7 +95,8 @@ public:
   /// shape or out of range.
   TensorMap run(std::string_view entry_point, const TensorMap &inputs);
 
-  /// Logits [samples, classes] of `x` [samples, ...input shape].
+  /// Logits [samples, classes] of `x` [samples, ...input shape], for programs
+  /// that train.
   Tensor forward(const Tensor &x);
 
   /// One optimizer step on a minibatch; returns its mean loss before the step.

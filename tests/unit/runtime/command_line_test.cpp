@@ -189,6 +189,11 @@ TEST_F(CommandLine, BadInputIsOneError) {
                "test-x.npy is not a safetensors file");
   expect_error("predict --checkpoint c --input test-x.npy --output missing/p",
                "missing/p");
+  expect_error("export -o m.onnx", "--checkpoint is required");
+  expect_error("export --checkpoint c", "--output is required");
+  expect_error("export --checkpoint missing -o m.onnx", "cannot open missing");
+  expect_error("export --checkpoint test-x.npy -o m.onnx", "test-x.npy");
+  expect_error("export --checkpoint c -o missing/m", "missing/m");
   expect_error("run foo --input test-x.npy --output o", "test-x.npy");
 }
 

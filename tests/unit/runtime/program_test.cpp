@@ -195,6 +195,57 @@ INSTANTIATE_TEST_SUITE_P(
             },
             "scores of forward is bf16 but no derived tensor"}));
 
+/// The linear model with values for its parameters 0.w [3, 4] and 0.b [3].
+struct ValuedModel : LinearModel {
+  explicit ValuedModel(const proto::Program &description)
+      : LinearModel(description) {
+    for (int i = 0; i < 12; ++i)
+      values[i] = float(i) / 16;
+    abi.values = values;
+    abi.values_size = sizeof(float) * (16 + 3);
+  }
+
+  static proto::Program describe() {
+    proto::Program description = linear_description();
+    description.mutable_parameters(0)->set_initial_offset(0);
+    description.mutable_parameters(1)->set_initial_offset(64);
+    return description;
+  }
+
+  alignas(64) float values[16 + 3] = {};
+};
+
+TEST(Program, SessionsBeginWithItsValues) {
+  proto::Program description = ValuedModel::describe();
+  ASSERT_EQ(description.entry_points(0).name(), "init");
+  ValuedModel model(description);
+  model.values[16] = 0.5;
+  Session session(Program::from_model(model.abi));
+  auto w = session.parameter("0.w").data<const float>();
+  EXPECT_EQ(w[11], 11 / 16.f);
+  EXPECT_EQ(session.parameter("0.b").data<const float>()[0], 0.5);
+}
+
+TEST(Program, ChecksItsValues) {
+  proto::Program description = ValuedModel::describe();
+  for (std::int64_t offset : {-64, 1, 128}) {
+    description.mutable_parameters(1)->set_initial_offset(offset);
+    ValuedModel model(description);
+    EXPECT_ERROR(Program::from_model(model.abi), InvalidData,
+                 HasSubstr("the initial value of 0.b lies at"));
+  }
+  description.mutable_parameters(1)->set_initial_offset(64);
+  ValuedModel model(description);
+  model.abi.values_size -= 1;
+  EXPECT_ERROR(Program::from_model(model.abi), InvalidData,
+               HasSubstr("the initial value of 0.b lies at"));
+  ValuedModel negative(description);
+  negative.values[5] = -1;
+  auto program = Program::from_model(negative.abi);
+  EXPECT_ERROR(Session{program}, InvalidArgument,
+               HasSubstr("0.w[1, 1] is -1, but must not be negative"));
+}
+
 TEST(Program, RefusesWhatIsNoDescription) {
   LinearModel model(linear_description());
   model.abi.program_size -= 3;

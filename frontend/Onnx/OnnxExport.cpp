@@ -1,0 +1,372 @@
+//===- OnnxExport.cpp - IR to ONNX models ---------------------------------===//
+
+#include "frontend/Onnx/OnnxExport.h"
+
+#include "frontend/Onnx/DannLayers.h"
+#include "frontend/Onnx/Metadata.h"
+#include "frontend/Onnx/Weightless.h"
+
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::dann;
+using namespace mlir::dann::onnx;
+
+namespace {
+
+class Exporter {
+public:
+  explicit Exporter(func::FuncOp forward) : forward(forward) {}
+
+  LogicalResult run();
+  FailureOr<OnnxModels> finish();
+
+private:
+  LogicalResult addArguments();
+  void setType(proto::ValueInfoProto &info, RankedTensorType type);
+  LogicalResult addOperation(Operation *op);
+  LogicalResult addLayer(EiDenseOp op);
+  LogicalResult addProduct(linalg::ContractOp op);
+  LogicalResult addElementwise(linalg::GenericOp op);
+
+  /// Adds a node that computes `result`: the layer `name`, or with a `suffix`
+  /// what belongs to it.
+  proto::NodeProto &addNode(StringRef type, ValueRange operands, Value result,
+                            StringRef name, StringRef suffix = "");
+  /// Adds `name` to the taken ones, or one like it.
+  static std::string makeUnique(llvm::StringSet<> &taken, const Twine &name);
+  LogicalResult fail(Operation *op) {
+    return op->emitOpError("cannot be exported to ONNX");
+  }
+
+  func::FuncOp forward;
+  proto::ModelProto model;
+  llvm::StringSet<> taken, takenByNodes;
+  DenseMap<Value, std::string> names;
+  /// The layer of a value, for the names of what is computed of it.
+  DenseMap<Value, std::string> layers;
+  std::vector<OnnxParameter> parameters;
+  int32_t dataType = proto::TensorProto::FLOAT;
+};
+
+} // namespace
+
+static int32_t getDataType(Type type) {
+  if (type.isF32())
+    return proto::TensorProto::FLOAT;
+  if (type.isF64())
+    return proto::TensorProto::DOUBLE;
+  return proto::TensorProto::UNDEFINED;
+}
+
+std::string Exporter::makeUnique(llvm::StringSet<> &taken, const Twine &name) {
+  std::string unique = name.str();
+  while (!taken.insert(unique).second)
+    unique += "_";
+  return unique;
+}
+
+void Exporter::setType(proto::ValueInfoProto &info, RankedTensorType type) {
+  proto::TypeProto::Tensor &tensor =
+      *info.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(getDataType(type.getElementType()));
+  proto::TensorShapeProto &shape = *tensor.mutable_shape();
+  for (int64_t size : type.getShape()) {
+    auto *dim = shape.add_dim();
+    if (ShapedType::isDynamic(size))
+      dim->set_dim_param("batch");
+    else
+      dim->set_dim_value(size);
+  }
+}
+
+LogicalResult Exporter::addArguments() {
+  for (auto [i, argument] : llvm::enumerate(forward.getArguments())) {
+    auto name = forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr);
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!name || !type || !getDataType(type.getElementType()) ||
+        !taken.insert(name).second)
+      return emitError(argument.getLoc())
+             << "the argument " << i
+             << " cannot be exported to ONNX: it has to be a tensor of floats "
+                "with a name of its own";
+    names[argument] = name.str();
+    dataType = getDataType(type.getElementType());
+    if (auto role =
+            forward.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr)) {
+      parameters.push_back({name.str(), type, role.getValue(), ElementsAttr()});
+    } else {
+      proto::ValueInfoProto &info = *model.mutable_graph()->add_input();
+      info.set_name(name.str());
+      setType(info, type);
+    }
+    writeMetadata(forward, i, model);
+  }
+  return success();
+}
+
+proto::NodeProto &Exporter::addNode(StringRef type, ValueRange operands,
+                                    Value result, StringRef name,
+                                    StringRef suffix) {
+  std::string layer = name.empty() ? "layer" : name.str();
+  std::string own = suffix.empty() ? layer : layer + "." + suffix.str();
+  proto::NodeProto &node = *model.mutable_graph()->add_node();
+  node.set_op_type(type.str());
+  node.set_name(makeUnique(takenByNodes, own));
+  for (Value operand : operands)
+    node.add_input(operand ? names.lookup(operand) : "");
+  // Results of the function have their names already.
+  auto [place, isNew] = names.try_emplace(result);
+  if (isNew)
+    place->second = makeUnique(taken, suffix.empty() ? own + ".z" : own);
+  node.add_output(place->second);
+  layers[result] = layer;
+  return node;
+}
+
+/// The name of the layer that a parameter belongs to: "0" of "0.wex".
+static std::string getLayerName(StringRef parameter) {
+  auto [layer, role] = parameter.rsplit('.');
+  return layer.str();
+}
+
+LogicalResult Exporter::addLayer(EiDenseOp op) {
+  SmallVector<Value> operands = {op.getX(), op.getWex(), op.getWix(),
+                                 op.getWei()};
+  bool isShunting = op.getAlpha() != nullptr;
+  if (isShunting)
+    operands.append({op.getAlpha(), op.getGain()});
+  operands.push_back(op.getBias());
+  while (!operands.back())
+    operands.pop_back();
+  proto::NodeProto &node =
+      addNode(isShunting ? "EIDenseShunting" : "EIDense", operands, op.getZ(),
+              getLayerName(names.lookup(op.getWex())));
+  node.set_domain(kDannDomain.str());
+  if (isShunting) {
+    proto::AttributeProto &epsilon = *node.add_attribute();
+    epsilon.set_name("epsilon");
+    epsilon.set_type(proto::AttributeProto::FLOAT);
+    epsilon.set_f(static_cast<float>(op.getEpsilon().convertToDouble()));
+  }
+  return success();
+}
+
+/// Whether `value` is zeros everywhere.
+static bool isZero(Value value) {
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
+namespace {
+/// What a linalg.generic does to the elements of its inputs.
+enum class Elementwise { None, Relu, AddBias };
+} // namespace
+
+static Elementwise classify(linalg::GenericOp op) {
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Block &body = *op.getBody();
+  if (op.getNumResults() != 1 || op.getNumParallelLoops() != op.getNumLoops() ||
+      !maps.back().isIdentity() || !maps.front().isIdentity() ||
+      !body.getArguments().back().use_empty() ||
+      !llvm::hasNItems(body.getOperations(), 2))
+    return Elementwise::None;
+  Operation &first = body.front();
+  if (body.getTerminator()->getOperand(0) != first.getResult(0))
+    return Elementwise::None;
+  Value x = body.getArgument(0);
+  auto operandsAre = [&](auto matches) {
+    Value a = first.getOperand(0), b = first.getOperand(1);
+    return (a == x && matches(b)) || (b == x && matches(a));
+  };
+  if (isa<arith::MaximumFOp>(first) && op.getNumDpsInputs() == 1 &&
+      operandsAre(
+          [](Value other) { return matchPattern(other, m_AnyZeroFloat()); }))
+    return Elementwise::Relu;
+  if (isa<arith::AddFOp>(first) && op.getNumDpsInputs() == 2 &&
+      op.getNumLoops() == 2 && maps[1].getNumResults() == 1 &&
+      maps[1].getResult(0) ==
+          getAffineDimExpr(op.getNumLoops() - 1, op.getContext()) &&
+      operandsAre([&](Value other) { return other == body.getArgument(1); }))
+    return Elementwise::AddBias;
+  return Elementwise::None;
+}
+
+LogicalResult Exporter::addProduct(linalg::ContractOp op) {
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (op.getInputs().size() != 2 || op.getNumLoops() != 3 ||
+      op->getNumResults() != 1 || !isZero(op.getOutputs()[0]) ||
+      llvm::any_of(maps, [](AffineMap map) {
+        return map.getNumResults() != 2 || !map.isProjectedPermutation();
+      }))
+    return fail(op);
+  AffineExpr row = maps[2].getResult(0), column = maps[2].getResult(1);
+  auto contains = [](AffineMap map, AffineExpr dim) {
+    return llvm::is_contained(map.getResults(), dim);
+  };
+  // Each result dimension comes from one factor, in their order.
+  if (!contains(maps[0], row) || contains(maps[0], column) ||
+      !contains(maps[1], column) || contains(maps[1], row))
+    return fail(op);
+
+  // Gemm adds a bias too.
+  Value product = op->getResult(0);
+  linalg::GenericOp bias;
+  bool isUsedOnce = true;
+  for (Operation *user : product.getUsers()) {
+    if (isa<tensor::DimOp>(user))
+      continue;
+    auto generic = dyn_cast<linalg::GenericOp>(user);
+    isUsedOnce &= !bias && generic &&
+                  classify(generic) == Elementwise::AddBias &&
+                  generic.getDpsInputs()[0] == product &&
+                  generic.getDpsInputs()[1] != product;
+    bias = generic;
+  }
+  SmallVector<Value> operands = op.getInputs();
+  Value result = product;
+  if (bias && isUsedOnce && names.contains(bias.getDpsInputs()[1])) {
+    operands.push_back(bias.getDpsInputs()[1]);
+    result = bias.getResult(0);
+  }
+  std::string weights;
+  for (Value operand : operands)
+    if (isa<BlockArgument>(operand) &&
+        StringRef(names.lookup(operand)).contains('.'))
+      weights = getLayerName(names.lookup(operand));
+  proto::NodeProto &node = addNode("Gemm", operands, result, weights);
+  auto transpose = [&](StringRef name, bool isTransposed) {
+    if (!isTransposed)
+      return;
+    proto::AttributeProto &attribute = *node.add_attribute();
+    attribute.set_name(name.str());
+    attribute.set_type(proto::AttributeProto::INT);
+    attribute.set_i(1);
+  };
+  transpose("transA", maps[0].getResult(0) != row);
+  transpose("transB", maps[1].getResult(1) != column);
+  return success();
+}
+
+LogicalResult Exporter::addElementwise(linalg::GenericOp op) {
+  Elementwise kind = classify(op);
+  if (kind == Elementwise::None)
+    return fail(op);
+  bool isRelu = kind == Elementwise::Relu;
+  addNode(isRelu ? "Relu" : "Add", op.getDpsInputs(), op.getResult(0),
+          layers.lookup(op.getDpsInputs()[0]), isRelu ? "relu" : "bias");
+  return success();
+}
+
+LogicalResult Exporter::addOperation(Operation *op) {
+  auto isComputed = [&](Value value) { return names.contains(value); };
+  // Operands of those that become nodes, which say what they stand for; they
+  // cannot be results.
+  if (isa<arith::ConstantOp, tensor::EmptyOp, tensor::DimOp, linalg::FillOp>(
+          op))
+    return llvm::none_of(op->getResults(), isComputed) ? success() : fail(op);
+  if (auto structured = dyn_cast<linalg::LinalgOp>(op)) {
+    // Of a Gemm, to which a bias belongs, the node is there already.
+    if (layers.contains(op->getResult(0)))
+      return success();
+    if (!llvm::all_of(structured.getDpsInputs(), isComputed))
+      return fail(op);
+  } else if (!llvm::all_of(op->getOperands(), isComputed)) {
+    return fail(op);
+  }
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](EiDenseOp layer) { return addLayer(layer); })
+      .Case([&](linalg::ContractOp product) { return addProduct(product); })
+      .Case([&](linalg::GenericOp generic) { return addElementwise(generic); })
+      .Default([&](Operation *other) { return fail(other); });
+}
+
+LogicalResult Exporter::run() {
+  proto::GraphProto &graph = *model.mutable_graph();
+  auto module = forward->getParentOfType<ModuleOp>();
+  graph.set_name(module.getName().value_or("model").str());
+  model.set_ir_version(8);
+  model.set_producer_name("dann");
+  auto addDomain = [&](StringRef domain, int64_t version) {
+    proto::OperatorSetIdProto &opset = *model.add_opset_import();
+    opset.set_domain(domain.str());
+    opset.set_version(version);
+  };
+  addDomain("", kLayerOpset);
+  if (!forward.getOps<EiDenseOp>().empty())
+    addDomain(kDannDomain, kDannVersion);
+  if (failed(addArguments()))
+    return failure();
+
+  Block &body = forward.getBody().front();
+  Operation *terminator = body.getTerminator();
+  SmallVector<std::pair<Value, std::string>> copies;
+  for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
+    auto name =
+        forward.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr);
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!name || !type || !getDataType(type.getElementType()) ||
+        !taken.insert(name).second)
+      return terminator->emitOpError("cannot be exported to ONNX: its operands "
+                                     "have to be tensors of floats, with names "
+                                     "of their own");
+    proto::ValueInfoProto &info = *graph.add_output();
+    info.set_name(name.str());
+    setType(info, type);
+    // An argument, or a value that is returned twice.
+    if (!names.try_emplace(value, name.str()).second)
+      copies.emplace_back(value, name.str());
+  }
+  for (Operation &op : body.without_terminator())
+    if (failed(addOperation(&op)))
+      return failure();
+  for (auto &[value, name] : copies) {
+    proto::NodeProto &node = *graph.add_node();
+    node.set_op_type("Identity");
+    node.set_name(name);
+    node.add_input(names.lookup(value));
+    node.add_output(name);
+  }
+  return success();
+}
+
+FailureOr<OnnxModels> Exporter::finish() {
+  OnnxModels models = makeForms(std::move(model), dataType);
+  models.parameters = std::move(parameters);
+  return models;
+}
+
+FailureOr<OnnxModels> mlir::dann::exportOnnx(ModuleOp module) {
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
+  if (!forward || !forward.getBody().hasOneBlock())
+    return module.emitError("cannot be exported to ONNX: it has no function "
+                            "'forward' of one block");
+  Exporter exporter(forward);
+  if (failed(exporter.run()))
+    return failure();
+  return exporter.finish();
+}
+
+OnnxModels mlir::dann::tryExportOnnx(ModuleOp module) {
+  OnnxModels models;
+  ScopedDiagnosticHandler handler(
+      module.getContext(), [&](Diagnostic &diagnostic) {
+        llvm::raw_string_ostream os(models.obstacle);
+        if (auto place =
+                diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
+          os << place.getFilename().getValue() << ":" << place.getLine()
+             << ": ";
+        os << diagnostic.str();
+        return success();
+      });
+  FailureOr<OnnxModels> exported = exportOnnx(module);
+  return failed(exported) ? models : std::move(*exported);
+}

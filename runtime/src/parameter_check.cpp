@@ -1,0 +1,78 @@
+#include "parameter_check.h"
+
+#include "elements.h"
+#include "fail.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace dann {
+
+namespace {
+
+/// Throws unless all values are finite and keep the parameter's contract.
+void check_values(const Parameter &parameter, const Tensor &value) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  auto check = [&](std::int64_t index, const char *demand) {
+    if (index >= 0)
+      fail(ErrorCode::InvalidArgument,
+           position_text(parameter.name, parameter.shape, index), " is ",
+           element_text(value, index), ", but ", demand);
+  };
+  check(find_not_finite(value), "has to be finite");
+  if (parameter.sign == Sign::NonNegative)
+    check(find_outside(value, 0, infinity), "must not be negative");
+  if (parameter.sign == Sign::NonPositive)
+    check(find_outside(value, -infinity, 0), "must not be positive");
+}
+
+} // namespace
+
+std::string position_text(std::string_view name, const Shape &shape,
+                          std::int64_t index) {
+  Shape position(shape.size());
+  for (std::size_t i = shape.size(); i-- > 0; index /= shape[i])
+    position[i] = index % shape[i];
+  return std::string(name) + (shape.empty() ? "" : to_string(position));
+}
+
+Tensor checked_parameter(const Description &program, const Parameter &parameter,
+                         const Tensor &value) {
+  if (value.shape() != parameter.shape)
+    fail(ErrorCode::InvalidArgument, parameter.name, " has the shape ",
+         to_string(value.shape()), ", but the model ", program.name, " needs ",
+         to_string(parameter.shape));
+  Tensor converted = value;
+  if (value.element_type() != program.element_type) {
+    converted = Tensor(program.element_type, parameter.shape);
+    convert_elements(value, program.element_type, converted.mutable_bytes());
+  }
+  check_values(parameter, converted);
+  return converted;
+}
+
+std::vector<Tensor> checked_parameters(const Description &program,
+                                       const TensorMap &values) {
+  for (const auto &[name, value] : values)
+    if (std::none_of(program.parameters.begin(), program.parameters.end(),
+                     [&, &name = name](const Parameter &parameter) {
+                       return parameter.name == name;
+                     }))
+      fail_unknown_parameter(program, name);
+  std::vector<Tensor> checked;
+  for (const Parameter &parameter : program.parameters) {
+    auto found = values.find(parameter.name);
+    if (found == values.end())
+      fail(ErrorCode::InvalidArgument, "the parameter ", parameter.name,
+           " of the model ", program.name, " is missing");
+    checked.push_back(checked_parameter(program, parameter, found->second));
+  }
+  return checked;
+}
+
+void fail_unknown_parameter(const Description &program, std::string_view name) {
+  fail(ErrorCode::InvalidArgument, "the model ", program.name,
+       " has no parameter ", name);
+}
+
+} // namespace dann
