@@ -21,6 +21,7 @@ config.environment["PATH"] = os.pathsep.join(
 config.substitutions.append(("%python", "/usr/bin/python3"))
 config.substitutions.append(("%examples", os.path.join(config.dann_source, "examples")))
 config.substitutions.append(("%data", "/usr/share/datasets/fashion-mnist"))
+config.substitutions.append(("%onnx-proto", config.onnx_proto))
 config.substitutions.append(("%onnx_data", "/usr/share/libonnx-testdata/data"))
 # Makes an ONNX model of one written as text.
 config.substitutions.append(

@@ -6,6 +6,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -186,12 +187,21 @@ int main(int argc, char **argv) {
                 ? llvm::WithColor::warning(llvm::errs(), "dann-compile")
                 : llvm::WithColor::remark(llvm::errs(), "dann-compile");
         // A part of an ONNX model, and the model's file.
+        std::string line;
         if (name) {
           if (auto file = llvm::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
-            os << file.getName().getValue() << ": ";
-          os << name.getName().getValue() << ": ";
+            line += (file.getName().getValue() + ": ").str();
+          line += (name.getName().getValue() + ": ").str();
         }
-        os << diagnostic.str() << "\n";
+        line += diagnostic.str();
+        // Names of a model may be anything, also commands to a terminal.
+        for (char c : line) {
+          if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            os << llvm::format("\\x%02X", static_cast<unsigned>(c));
+          else
+            os << c;
+        }
+        os << "\n";
         return mlir::success();
       });
   if (checkSupport)

@@ -13,6 +13,15 @@
 
 namespace mlir::dann::onnx {
 
+/// Counts the operations that are built.
+struct OperationCounter : OpBuilder::Listener {
+  void notifyOperationInserted(Operation *, OpBuilder::InsertPoint) override {
+    ++number;
+  }
+
+  int64_t number = 0;
+};
+
 /// Lets an import go on after errors, which it collects.
 class ObstacleCollector {
 public:
@@ -43,6 +52,10 @@ struct ImportState {
   KnownContents known;
   Value batchSize; // null if all sizes are known
   int numNodes = 0;
+  OperationCounter operations = {};
+  int64_t numUses = 0; // of names, and of elements of sequences
+  /// By domain and name; empty until the first node.
+  llvm::StringMap<const proto::FunctionProto *> functions = {};
   std::deque<std::vector<Tensor>> sequences = {}; // which stay in place
   std::string batchName = {};
   ObstacleCollector *obstacles = nullptr; // null: the first error is the end
@@ -82,6 +95,9 @@ public:
   /// refers to; null if the call does not give it.
   const proto::AttributeProto *getCallAttribute(StringRef name) const;
   bool isFunction() const { return call != nullptr; }
+  /// Counts what is done for a node that may be imported often; fails when the
+  /// model asks for too much.
+  LogicalResult charge(int64_t numUses, Location loc);
 
 private:
   LogicalResult importNode(const proto::NodeProto &node);

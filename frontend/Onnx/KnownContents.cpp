@@ -161,6 +161,9 @@ static Elements evaluateLinalg(KnownContents &known, linalg::LinalgOp op) {
       return {};
     operands.push_back(known.get(operand.get()));
   }
+  int64_t numOperations = llvm::range_size(op->getRegion(0).front());
+  if (!known.charge(*iterations * (1 + numOperations)))
+    return {};
   OpOperand *init = op.getDpsInitOperand(0);
   Elements result = operands[init->getOperandNumber()]
                         ? *operands[init->getOperandNumber()]
@@ -281,10 +284,79 @@ Elements KnownContents::evaluate(Value tensor) {
   return {};
 }
 
+bool KnownContents::charge(int64_t number) {
+  numEvaluations = std::min(numEvaluations + number, kMaxEvaluations + 1);
+  return numEvaluations <= kMaxEvaluations;
+}
+
+/// Whether nothing is known of a value before anything is evaluated. Arguments
+/// of loops are not kept as such: they go while the graph is imported.
+static bool isUnknown(Value tensor) {
+  std::optional<int64_t> size = count(tensor);
+  if (!size || *size == 0)
+    return true;
+  auto argument = dyn_cast<BlockArgument>(tensor);
+  return argument &&
+         !isa_and_nonnull<func::FuncOp>(argument.getOwner()->getParentOp());
+}
+
+/// Calls `visit` with what the evaluation of a tensor would ask for.
+static void visitOperands(Value tensor, function_ref<void(Value)> visit) {
+  Operation *op = tensor.getDefiningOp();
+  if (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+                      tensor::CastOp, tensor::ExtractSliceOp,
+                      tensor::InsertSliceOp, linalg::LinalgOp>(op)) {
+    for (Value operand : op->getOperands())
+      visit(operand);
+    for (Region &region : op->getRegions())
+      for (auto extract : region.getOps<tensor::ExtractOp>())
+        visit(extract.getTensor());
+  }
+  if (isa_and_nonnull<linalg::LinalgOp>(op))
+    for (Region &region : op->getRegions())
+      for (Operation &inner : region.getOps())
+        for (Value operand : inner.getOperands())
+          if (auto extract = operand.getDefiningOp<tensor::ExtractOp>())
+            visit(extract.getTensor());
+}
+
+/// Evaluates what `tensor` follows from, the first ones first: a model may have
+/// longer chains than there is room for on the stack.
+void KnownContents::evaluateOperands(Value tensor) {
+  SmallVector<std::pair<Value, bool>> pending = {{tensor, false}};
+  DenseSet<Value> visited;
+  while (!pending.empty()) {
+    auto [value, isReady] = pending.pop_back_val();
+    if (isReady) {
+      if (value != tensor)
+        get(value);
+      continue;
+    }
+    if (isUnknown(value) || contents.contains(value) ||
+        !visited.insert(value).second)
+      continue;
+    pending.push_back({value, true});
+    visitOperands(value, [&](Value operand) {
+      pending.push_back({operand, false});
+    });
+  }
+}
+
 const Elements *KnownContents::get(Value tensor) {
+  if (isUnknown(tensor))
+    return nullptr;
   if (auto it = contents.find(tensor); it != contents.end())
     return it->second->empty() ? nullptr : it->second.get();
-  auto elements = std::make_unique<Elements>(evaluate(tensor));
+  bool isOutermost = !isEvaluating;
+  if (isOutermost) {
+    isEvaluating = true;
+    evaluateOperands(tensor);
+  }
+  auto elements = std::make_unique<Elements>();
+  if (charge(*count(tensor)))
+    *elements = evaluate(tensor);
+  if (isOutermost)
+    isEvaluating = false;
   if (llvm::none_of(*elements, [](Attribute element) { return element; }))
     elements->clear();
   auto &kept = contents[tensor] = std::move(elements);

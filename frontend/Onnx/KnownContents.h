@@ -21,6 +21,8 @@ public:
   using Elements = SmallVector<Attribute>;
   /// Larger tensors than this have no known contents.
   static constexpr int64_t kMaxElements = 4096;
+  /// Of all tensors together: more are not known either.
+  static constexpr int64_t kMaxEvaluations = int64_t(1) << 23;
 
   /// The elements of `tensor` in row-major order; none if it is large, or
   /// nothing of it is known.
@@ -32,11 +34,17 @@ public:
   /// The elements of a tensor of floats, if all are known.
   std::optional<SmallVector<double>> getFloats(Value tensor);
 
+  /// Takes `number` from kMaxEvaluations; false if there are no more.
+  bool charge(int64_t number);
+
 private:
   Elements evaluate(Value tensor);
+  void evaluateOperands(Value tensor);
 
   // Boxed, since evaluation adds to the map while it holds a reference.
   DenseMap<Value, std::unique_ptr<Elements>> contents;
+  int64_t numEvaluations = 0;
+  bool isEvaluating = false;
 };
 
 } // namespace mlir::dann::onnx

@@ -57,6 +57,10 @@ std::optional<SmallVector<double>> Node::getKnownFloats(int index) {
 
 Tensor Node::makeSequence(std::vector<Tensor> elements, int32_t dataType) {
   auto &sequences = graph.getState().sequences;
+  if (mlir::failed(charge(elements.size()))) {
+    failed = true;
+    elements.clear();
+  }
   sequences.push_back(std::move(elements));
   return {nullptr, dataType, &sequences.back()};
 }
@@ -233,6 +237,10 @@ LogicalResult Node::requireSameType(ArrayRef<Tensor> tensors) {
                          << getTypeName(tensors[0].dataType) << " and "
                          << getTypeName(tensor.dataType);
   return success();
+}
+
+LogicalResult Node::charge(int64_t numUses) {
+  return graph.charge(numUses, loc);
 }
 
 //===----------------------------------------------------------------------===//

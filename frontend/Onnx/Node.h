@@ -122,6 +122,8 @@ public:
   LogicalResult requireSameType(ArrayRef<Tensor> tensors);
   /// Whether a tensor may have this shape.
   LogicalResult checkSize(ArrayRef<int64_t> shape);
+  /// Counts work, or memory, that does not follow from the size of the file.
+  LogicalResult charge(int64_t numUses);
 
   //===------------------------------------------------------------------===//
   // Building

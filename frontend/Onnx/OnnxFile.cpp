@@ -3,6 +3,7 @@
 #include "frontend/Onnx/OnnxFile.h"
 
 #include "frontend/Onnx/ExternalData.h"
+#include "frontend/Onnx/TiedInitializers.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
@@ -15,6 +16,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 
+#include <fcntl.h>
 #include <limits>
 
 using namespace mlir;
@@ -23,6 +25,10 @@ using namespace mlir::dann::onnx;
 
 // Graphs are nested in attributes of nodes: three messages a level.
 static constexpr int kMaxMessageDepth = 100;
+// They are copied, and a file beside the model may have more than the memory.
+static constexpr int64_t kMaxBools = int64_t(1) << 28;
+// What the protobuf library can read.
+static constexpr uint64_t kMaxFileSize = std::numeric_limits<int>::max();
 // Tensors of more bytes are kept as resources, which printing can leave out.
 static constexpr size_t kMaxInlineBytes = 4096;
 
@@ -75,24 +81,27 @@ bool mlir::dann::onnx::isUnsigned(int32_t dataType) {
 
 std::optional<int64_t> mlir::dann::onnx::countElements(ArrayRef<int64_t> dims) {
   int64_t product = 1;
-  // Zeros first, so that no order of the factors matters.
-  if (llvm::any_of(dims, [](int64_t dim) { return dim < 0; }))
-    return std::nullopt;
-  if (llvm::is_contained(dims, 0))
-    return 0;
-  for (int64_t dim : dims)
-    if (llvm::MulOverflow(product, dim, product) || product > kMaxElements)
+  bool isEmpty = false;
+  for (int64_t dim : dims) {
+    if (dim < 0)
       return std::nullopt;
-  return product;
+    if (dim == 0)
+      isEmpty = true;
+    else if (llvm::MulOverflow(product, dim, product) || product > kMaxElements)
+      return std::nullopt;
+  }
+  return isEmpty ? 0 : product;
 }
 
 std::shared_ptr<OnnxFile> OnnxFile::read(StringRef path, MLIRContext *context) {
   std::shared_ptr<OnnxFile> file(new OnnxFile(path, context));
   Location loc = file->getLocation();
   int descriptor;
-  if (std::error_code error =
-          llvm::sys::fs::openFileForRead(path, descriptor)) {
-    emitError(loc) << "cannot read the file: " << error.message();
+  // Without waiting for the other end of a pipe.
+  descriptor = open(file->path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) {
+    emitError(loc) << "cannot read the file: "
+                   << std::generic_category().message(errno);
     return nullptr;
   }
   google::protobuf::io::FileInputStream stream(descriptor);
@@ -106,27 +115,54 @@ std::shared_ptr<OnnxFile> OnnxFile::read(StringRef path, MLIRContext *context) {
     emitError(loc) << "cannot read the file: it is a directory";
     return nullptr;
   }
-  if (status.getSize() >
-      static_cast<uint64_t>(std::numeric_limits<int>::max())) {
+  if (status.type() != llvm::sys::fs::file_type::regular_file) {
+    emitError(loc) << "cannot read the file: it is no regular file";
+    return nullptr;
+  }
+  if (status.getSize() > kMaxFileSize) {
     emitError(loc) << "the file has " << status.getSize()
                    << " bytes; a model has at most 2 GB, and larger weights in "
                       "files beside it";
     return nullptr;
   }
+  if (failed(file->parse(stream)))
+    return nullptr;
+  return file;
+}
+
+std::shared_ptr<OnnxFile> OnnxFile::parse(llvm::MemoryBufferRef buffer,
+                                          MLIRContext *context) {
+  std::shared_ptr<OnnxFile> file(
+      new OnnxFile(buffer.getBufferIdentifier(), context));
+  if (buffer.getBufferSize() > kMaxFileSize) {
+    emitError(file->getLocation()) << "the model has more than 2 GB";
+    return nullptr;
+  }
+  google::protobuf::io::ArrayInputStream stream(
+      buffer.getBufferStart(), static_cast<int>(buffer.getBufferSize()));
+  if (failed(file->parse(stream)))
+    return nullptr;
+  return file;
+}
+
+LogicalResult
+OnnxFile::parse(google::protobuf::io::ZeroCopyInputStream &stream) {
   google::protobuf::io::CodedInputStream coded(&stream);
   coded.SetRecursionLimit(kMaxMessageDepth);
-  if (!file->model.ParseFromCodedStream(&coded) ||
-      !coded.ConsumedEntireMessage()) {
-    emitError(loc) << "the file is no ONNX model: it does not parse, or nests "
-                      "more than "
-                   << kMaxMessageDepth << " levels";
-    return nullptr;
-  }
-  if (!file->model.has_graph()) {
-    emitError(loc) << "the file is no ONNX model: it has no graph";
-    return nullptr;
-  }
-  return file;
+  if (!model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage())
+    return emitError(getLocation())
+           << "the file is no ONNX model: it does not parse, or nests more "
+              "than "
+           << kMaxMessageDepth << " levels";
+  if (!model.has_graph())
+    return emitError(getLocation())
+           << "the file is no ONNX model: it has no graph";
+  if (model.opset_import_size() > kMaxOpsets)
+    return emitError(getLocation())
+           << "the model imports " << model.opset_import_size()
+           << " sets of operators, more than " << kMaxOpsets;
+  tieTransposedInitializers(*model.mutable_graph());
+  return success();
 }
 
 Location OnnxFile::getLocation() const {
@@ -197,6 +233,16 @@ static std::vector<char> getTypedBytes(const proto::TensorProto &tensor) {
 ElementsAttr OnnxFile::getElements(std::shared_ptr<const OnnxFile> file,
                                    const proto::TensorProto &tensor,
                                    Location loc) {
+  // The bodies of functions and loops are imported more than once.
+  ElementsAttr &known = file->elements[&tensor];
+  if (!known)
+    known = readElements(file, tensor, loc);
+  return known;
+}
+
+ElementsAttr OnnxFile::readElements(std::shared_ptr<const OnnxFile> file,
+                                    const proto::TensorProto &tensor,
+                                    Location loc) {
   static_assert(llvm::endianness::native == llvm::endianness::little,
                 "raw data is little-endian");
   Type elementType = onnx::getElementType(tensor.data_type(), file->context);
@@ -244,13 +290,20 @@ ElementsAttr OnnxFile::getElements(std::shared_ptr<const OnnxFile> file,
   if (bytes.size() != expected) {
     InFlightDiagnostic error = emitError(loc) << "has the shape [";
     llvm::interleaveComma(dims, error);
-    error << "] and " << bytes.size() / bytesPerElement
-          << " elements instead of " << *count;
+    if (bytes.size() % bytesPerElement == 0)
+      error << "] and " << bytes.size() / bytesPerElement
+            << " elements instead of " << *count;
+    else
+      error << "] and " << bytes.size() << " bytes instead of " << expected;
     return {};
   }
 
   auto type = RankedTensorType::get(dims, elementType);
   if (elementType.isInteger(1)) {
+    if (*count > kMaxBools) {
+      emitError(loc) << "has " << *count << " bools, more than " << kMaxBools;
+      return {};
+    }
     // Any byte but 0 is true.
     SmallVector<bool> values = llvm::map_to_vector(
         bytes, [](char value) -> bool { return value != 0; });
@@ -259,6 +312,9 @@ ElementsAttr OnnxFile::getElements(std::shared_ptr<const OnnxFile> file,
   if (bytes.size() <= kMaxInlineBytes || *count == 0)
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   std::string name = tensor.name().empty() ? "tensor" : tensor.name();
+  // The context would try all the names that it gave before.
+  if (int number = file->numResources[name]++)
+    name += "_" + std::to_string(number);
   return DenseResourceElementsAttr::get(
       type, name,
       UnmanagedAsmResourceBlob::allocateWithAlign(

@@ -7,6 +7,9 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MemoryBufferRef.h"
 
 #include <memory>
 #include <string>
@@ -22,6 +25,12 @@ constexpr int64_t kMaxElements = int64_t(1) << 36;
 constexpr int64_t kMaxRank = 16;
 constexpr int kMaxNodes = 200000;
 constexpr unsigned kMaxDepth = 16; // of graphs in graphs
+// What a small file can ask for again and again, with functions, loops over
+// sequences and names that are looked up.
+constexpr int64_t kMaxUses = int64_t(1) << 22;
+constexpr int64_t kMaxOperations = int64_t(1) << 22; // of the IR
+constexpr int kMaxAttributes = 256;                  // of a node
+constexpr int kMaxOpsets = 256;                      // of a model or function
 
 /// The element type of tensors of an ONNX type: f32, f64, signless integers, i1
 /// for bool; null for types that are not supported.
@@ -32,7 +41,8 @@ std::string getTypeName(int32_t dataType);
 bool isUnsigned(int32_t dataType);
 
 /// The product of `dims`; none if one is negative or there are more than
-/// kMaxElements.
+/// kMaxElements, not counting the dimensions of size 0. So no product of some
+/// of them overflows.
 std::optional<int64_t> countElements(ArrayRef<int64_t> dims);
 
 /// An ONNX model file that could be read. The contents of its graph are
@@ -41,6 +51,10 @@ class OnnxFile {
 public:
   /// Reads the file. Errors are diagnostics that name it.
   static std::shared_ptr<OnnxFile> read(StringRef path, MLIRContext *context);
+  /// The same for bytes in memory, as if they were in the file that the buffer
+  /// is named after.
+  static std::shared_ptr<OnnxFile> parse(llvm::MemoryBufferRef buffer,
+                                         MLIRContext *context);
 
   const proto::ModelProto &getModel() const { return model; }
   StringRef getPath() const { return path; }
@@ -54,8 +68,8 @@ public:
   std::optional<int64_t> getOpset(StringRef domain) const;
 
   /// The contents of a tensor in the file or beside it. Those of large tensors
-  /// are not copied: the attribute keeps this file alive. Null after a
-  /// diagnostic at `loc`.
+  /// are not copied: the attribute keeps this file alive. A tensor that is read
+  /// again is the same attribute. Null after a diagnostic at `loc`.
   static ElementsAttr getElements(std::shared_ptr<const OnnxFile> file,
                                   const proto::TensorProto &tensor,
                                   Location loc);
@@ -64,9 +78,17 @@ private:
   OnnxFile(StringRef path, MLIRContext *context)
       : path(path), context(context) {}
 
+  LogicalResult parse(google::protobuf::io::ZeroCopyInputStream &stream);
+
+  static ElementsAttr readElements(std::shared_ptr<const OnnxFile> file,
+                                   const proto::TensorProto &tensor,
+                                   Location loc);
+
   std::string path;
   MLIRContext *context;
   proto::ModelProto model;
+  mutable llvm::DenseMap<const proto::TensorProto *, ElementsAttr> elements;
+  mutable llvm::StringMap<int> numResources; // by name
 };
 
 } // namespace mlir::dann::onnx

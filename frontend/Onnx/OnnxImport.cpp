@@ -19,6 +19,7 @@
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -90,14 +91,49 @@ std::optional<int64_t> GraphImporter::getOpset(StringRef domain) const {
   return state.file->getOpset(domain);
 }
 
+/// What functions are found by. Domains contain no NUL, or find nothing.
+static std::string getFunctionKey(StringRef domain, StringRef name) {
+  return (canonicalDomain(domain) + Twine('\0') + name).str();
+}
+
 const proto::FunctionProto *
 GraphImporter::findFunction(const proto::NodeProto &node) const {
-  for (const proto::FunctionProto &candidate :
-       state.file->getModel().functions())
-    if (candidate.name() == node.op_type() &&
-        canonicalDomain(candidate.domain()) == canonicalDomain(node.domain()))
-      return &candidate;
-  return nullptr;
+  const auto &functions = state.file->getModel().functions();
+  if (functions.empty())
+    return nullptr;
+  if (state.functions.empty())
+    for (const proto::FunctionProto &candidate : functions)
+      state.functions.try_emplace(
+          getFunctionKey(candidate.domain(), candidate.name()), &candidate);
+  return state.functions.lookup(getFunctionKey(node.domain(), node.op_type()));
+}
+
+LogicalResult GraphImporter::charge(int64_t numUses, Location loc) {
+  state.numUses += numUses;
+  if (state.numUses <= kMaxUses)
+    return success();
+  return emitError(loc) << "the model uses more than " << kMaxUses
+                        << " names and values, those of functions counted at "
+                           "each call";
+}
+
+/// What a node holds besides graphs and tensors, which are counted or kept when
+/// they are read.
+static int64_t countUses(const proto::NodeProto &node) {
+  int64_t uses = 0;
+  auto add = [&](const std::string &text) { uses += 1 + text.size() / 256; };
+  add(node.name());
+  for (const std::string &input : node.input())
+    add(input);
+  for (const std::string &output : node.output())
+    add(output);
+  for (const proto::AttributeProto &attribute : node.attribute()) {
+    add(attribute.s());
+    for (const std::string &string : attribute.strings())
+      add(string);
+    uses += attribute.ints_size() + attribute.floats_size();
+  }
+  return uses;
 }
 
 void GraphImporter::importDeclarations(const proto::GraphProto &graph) {
@@ -114,7 +150,7 @@ GraphImporter::importInitializers(const proto::GraphProto &graph) {
                graph.sparse_initializer(0).values().name()))
            << "is a sparse initializer, which is not supported";
   for (const proto::TensorProto &tensor : graph.initializer()) {
-    if (lookup(tensor.name()) || isHidden(tensor.name()))
+    if (values.contains(tensor.name()) || isHidden(tensor.name()))
       continue; // a parameter
     Location loc = state.file->getLocation(tensor.name());
     ElementsAttr elements = OnnxFile::getElements(state.file, tensor, loc);
@@ -167,6 +203,11 @@ LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
   if (++state.numNodes > kMaxNodes)
     return emitError(loc) << "the model has more than " << kMaxNodes
                           << " nodes, those of functions counted at each call";
+  if (node.attribute_size() > kMaxAttributes)
+    return emitError(loc) << "the node has " << node.attribute_size()
+                          << " attributes, more than " << kMaxAttributes;
+  if (failed(charge(countUses(node), loc)))
+    return failure();
   std::optional<int64_t> opset = getOpset(node.domain());
   // A layer is more than what its function computes: it has a gradient, and a
   // proof of Dale's law.
@@ -208,12 +249,21 @@ LogicalResult GraphImporter::importNode(const proto::NodeProto &node) {
       return error() << "takes tensors, and '" << node.input(i)
                      << "' is a sequence of them";
   }
-  for (const std::string &output : node.output())
-    if (!output.empty() && values.contains(output))
+  llvm::StringSet<> outputs;
+  for (const std::string &output : node.output()) {
+    if (output.empty())
+      continue;
+    if (values.contains(output))
       return error() << "gives '" << output << "', which there is already";
+    if (node.output_size() > 1 && !outputs.insert(output).second)
+      return error() << "gives '" << output << "' twice";
+  }
   Node context(*this, node, *opset, state.builder, loc);
   if (failed(entry->import(context)) || context.hasFailed())
     return failure();
+  if (state.operations.number > kMaxOperations)
+    return error() << "the model needs more than " << kMaxOperations
+                   << " operations";
   for (const std::string &output : node.output())
     if (!output.empty() && !lookup(output))
       return error() << "does not give the output '" << output << "'";
@@ -237,6 +287,9 @@ LogicalResult GraphImporter::importCall(const proto::NodeProto &node,
     return error() << "the function has " << callee.input_size()
                    << " inputs and " << callee.output_size()
                    << " outputs, and the call more";
+  if (callee.opset_import_size() > kMaxOpsets)
+    return error() << "the function imports " << callee.opset_import_size()
+                   << " sets of operators, more than " << kMaxOpsets;
   for (int i = 0; i < node.input_size(); ++i) {
     if (node.input(i).empty())
       continue;
@@ -274,6 +327,11 @@ GraphImporter::importNested(const proto::GraphProto &graph,
   if (static_cast<size_t>(graph.input_size()) != inputs.size())
     return emitError(loc) << "its graph has " << graph.input_size()
                           << " inputs instead of " << inputs.size();
+  if (failed(nested.charge(graph.input_size() + graph.output_size() +
+                               graph.initializer_size() +
+                               graph.value_info_size(),
+                           loc)))
+    return failure();
   OpBuilder::InsertionGuard guard(state.builder);
   state.builder.setInsertionPoint(builder.getInsertionBlock(),
                                   builder.getInsertionPoint());
@@ -483,6 +541,18 @@ getInputType(const proto::ValueInfoProto &info, Location loc,
   return RankedTensorType::get(shape, elementType);
 }
 
+/// Whether a program can give `what` its name.
+static LogicalResult checkName(StringRef name, StringRef what, Location loc) {
+  if (name.empty())
+    return emitError(loc) << "there is " << what << " without a name";
+  if (llvm::json::isUTF8(name) && llvm::none_of(name, [](char c) {
+        return llvm::isASCII(c) && !llvm::isPrint(c);
+      }))
+    return success();
+  return emitError(loc) << "the name of " << what
+                        << " has to be UTF-8 text without control characters";
+}
+
 LogicalResult ModelImporter::collectInputs() {
   llvm::StringSet<> initialized;
   for (const proto::TensorProto &tensor : graph.initializer())
@@ -493,7 +563,9 @@ LogicalResult ModelImporter::collectInputs() {
     if (initialized.contains(info.name()))
       continue;
     Location loc = state.file->getLocation(info.name());
-    if (info.name().empty() || !seen.insert(info.name()).second)
+    if (failed(checkName(info.name(), "an input", loc)))
+      return failure();
+    if (!seen.insert(info.name()).second)
       return emitError(loc)
              << "there are two inputs named '" << info.name() << "'";
     FailureOr<RankedTensorType> type = getInputType(info, loc, state.batchName);
@@ -526,7 +598,9 @@ LogicalResult ModelImporter::collectParameters() {
   llvm::StringSet<> seen;
   for (const proto::TensorProto &tensor : graph.initializer()) {
     Location loc = state.file->getLocation(tensor.name());
-    if (tensor.name().empty() || !seen.insert(tensor.name()).second)
+    if (failed(checkName(tensor.name(), "an initializer", loc)))
+      return failure();
+    if (!seen.insert(tensor.name()).second)
       return emitError(loc)
              << "there are two initializers named '" << tensor.name() << "'";
     // Programs have parameters of one type.
@@ -564,6 +638,7 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
     return nullptr;
   Location loc = state.file->getLocation();
   OpBuilder &builder = state.builder;
+  builder.setListener(&state.operations);
   OwningOpRef<ModuleOp> module =
       ModuleOp::create(loc, llvm::sys::path::stem(state.file->getPath()));
   builder.setInsertionPointToEnd(module->getBody());
@@ -609,13 +684,25 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
 
   SmallVector<Value> results;
   SmallVector<int32_t> resultTypes;
+  llvm::StringSet<> names;
   SmallVector<StringRef> resultNames;
   for (const proto::ValueInfoProto &info : graph.output()) {
+    Location at = state.file->getLocation(info.name());
+    bool isNamed = succeeded(checkName(info.name(), "an output", at));
+    if (isNamed && !names.insert(info.name()).second) {
+      emitError(at) << "there are two outputs named '" << info.name() << "'";
+      isNamed = false;
+    }
+    if (!isNamed) {
+      if (!goOnAfter("model"))
+        return nullptr;
+      continue;
+    }
     Tensor value = importer.lookup(info.name());
     if (!value && importer.isHidden(info.name()))
       continue;
     if (!value || value.sequence) {
-      emitError(state.file->getLocation(info.name()))
+      emitError(at)
           << (value ? "the output is a sequence of tensors, which is not "
                       "supported"
                     : "no node gives this output of the model");
@@ -651,30 +738,35 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   return module;
 }
 
-static std::shared_ptr<const OnnxFile> readModel(StringRef path,
-                                                 MLIRContext &context) {
+static void loadDialects(MLIRContext &context) {
   context
       .loadDialect<arith::ArithDialect, bufferization::BufferizationDialect,
                    DannDialect, func::FuncDialect, linalg::LinalgDialect,
                    math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
-  return OnnxFile::read(path, &context);
 }
 
 OwningOpRef<ModuleOp> mlir::dann::importOnnx(StringRef path,
                                              MLIRContext &context,
                                              OnnxModels *models) {
-  std::shared_ptr<const OnnxFile> file = readModel(path, context);
-  if (!file)
-    return nullptr;
-  return ModelImporter(file, context).build(models);
+  loadDialects(context);
+  std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
+  return file ? ModelImporter(file, context).build(models) : nullptr;
+}
+
+OwningOpRef<ModuleOp> mlir::dann::importOnnx(llvm::MemoryBufferRef model,
+                                             MLIRContext &context) {
+  loadDialects(context);
+  std::shared_ptr<const OnnxFile> file = OnnxFile::parse(model, &context);
+  return file ? ModelImporter(file, context).build(nullptr) : nullptr;
 }
 
 OwningOpRef<ModuleOp> mlir::dann::checkOnnxSupport(StringRef path,
                                                    MLIRContext &context,
                                                    OnnxSupport &support) {
-  std::shared_ptr<const OnnxFile> file = readModel(path, context);
+  loadDialects(context);
+  std::shared_ptr<const OnnxFile> file = OnnxFile::read(path, &context);
   if (!file)
     return nullptr;
   ObstacleCollector obstacles(support, &context);
-  return ModelImporter(file, context, &obstacles).build(/*models=*/nullptr);
+  return ModelImporter(file, context, &obstacles).build(nullptr);
 }

@@ -8,6 +8,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MemoryBufferRef.h"
 
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ namespace mlir::dann {
 /// without the values of the parameters.
 OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext &context,
                                  OnnxModels *models = nullptr);
+/// The same for a model in memory. Tensors outside of it are searched where the
+/// file would be that the buffer is named after.
+OwningOpRef<ModuleOp> importOnnx(llvm::MemoryBufferRef model,
+                                 MLIRContext &context);
 
 /// What of an ONNX model cannot be imported.
 struct OnnxSupport {

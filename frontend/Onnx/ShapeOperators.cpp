@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
+#include <array>
 #include <limits>
 
 using namespace mlir;
@@ -385,12 +386,13 @@ LogicalResult importDynamicSlice(Node &node) {
   std::optional<SmallVector<int64_t>> axes;
   if (node.hasInput(3))
     axes = node.getKnownInts(3);
-  else if (starts.getRank() == 1)
+  else if (starts.getRank() == 1 && starts.getDim(0) <= rank)
     axes = llvm::to_vector(llvm::seq<int64_t>(0, starts.getDim(0)));
   // Which axis a start belongs to need not be known if each has one.
   bool axesAreInput = node.hasInput(3) && !axes;
   if (!shape || static_cast<int64_t>(shape->size()) != rank ||
-      starts.getRank() != 1 || !x.getType().hasStaticShape() ||
+      starts.getRank() != 1 || ShapedType::isDynamic(starts.getDim(0)) ||
+      starts.getDim(0) > rank || !x.getType().hasStaticShape() ||
       (axes && static_cast<int64_t>(axes->size()) != starts.getDim(0)))
     return node.emitError() << "the place of the slice is not known at compile "
                                "time, nor is its shape declared";
@@ -509,6 +511,10 @@ LogicalResult importSlice(Node &node) {
                                    "supported";
       continue;
     }
+    if (ShapedType::isDynamic((*starts)[i]) ||
+        ShapedType::isDynamic((*ends)[i]))
+      return node.emitError() << "takes as many elements of dimension " << *axis
+                              << " as the batch has, which is not supported";
     FailureOr<AxisSlice> slice =
         resolveSlice(node, extent, (*starts)[i], (*ends)[i], (*steps)[i]);
     if (failed(slice))
@@ -694,19 +700,25 @@ LogicalResult importRange(Node &node) {
       if (!(steps < static_cast<double>(kMaxElements)))
         return node.emitError()
                << "has more than " << kMaxElements << " elements";
-      count = std::max<int64_t>(0, static_cast<int64_t>(steps));
+      count = static_cast<int64_t>(std::max(0.0, steps));
     }
   } else {
     auto a = node.getKnownInts(0), e = node.getKnownInts(1),
          d = node.getKnownInts(2);
-    if (a && e && d && (*d)[0] != 0) {
+    bool isBatch = a && e && d && (*a)[0] == 0 && (*d)[0] == 1 &&
+                   ShapedType::isDynamic((*e)[0]);
+    if (isBatch) {
+      count = ShapedType::kDynamic;
+    } else if (a && e && d && (*d)[0] != 0 &&
+               llvm::none_of(std::array{(*a)[0], (*e)[0], (*d)[0]},
+                             ShapedType::isDynamic)) {
       double steps = std::ceil(
           (static_cast<double>((*e)[0]) - static_cast<double>((*a)[0])) /
           static_cast<double>((*d)[0]));
       if (!(steps < static_cast<double>(kMaxElements)))
         return node.emitError()
                << "has more than " << kMaxElements << " elements";
-      count = std::max<int64_t>(0, static_cast<int64_t>(steps));
+      count = static_cast<int64_t>(std::max(0.0, steps));
     }
   }
   if (!count) {

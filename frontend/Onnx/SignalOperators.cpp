@@ -523,6 +523,8 @@ FailureOr<NGrams> getNGrams(Node &node, ArrayRef<int64_t> pool) {
   }
   if (numResults == 0)
     return node.emitError() << "'ngram_indexes' is empty";
+  if (failed(node.charge(numResults)))
+    return failure();
   NGrams grams;
   grams.lengths.assign(numResults, 0);
   grams.places.assign(numResults, 0);

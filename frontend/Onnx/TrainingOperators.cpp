@@ -298,12 +298,16 @@ struct Computation {
   }
 };
 
-/// A function of the sources that gives the sum of the elements of `result`.
-func::FuncOp outline(Node &node, const Computation &computation, Value result) {
+/// The function that the model is imported to.
+func::FuncOp getFunction(Node &node) {
   Operation *place = node.b().getInsertionBlock()->getParentOp();
   auto function = dyn_cast<func::FuncOp>(place);
-  if (!function)
-    function = place->getParentOfType<func::FuncOp>();
+  return function ? function : place->getParentOfType<func::FuncOp>();
+}
+
+/// A function of the sources that gives the sum of the elements of `result`.
+func::FuncOp outline(Node &node, const Computation &computation, Value result) {
+  func::FuncOp function = getFunction(node);
   auto module = function->getParentOfType<ModuleOp>();
 
   OpBuilder::InsertionGuard guard(node.b());
@@ -393,6 +397,11 @@ LogicalResult importGradient(Node &node) {
     arguments.push_back(argument.value);
   }
 
+  // All of them are looked at, and those that are needed copied.
+  int64_t numOperations = 0;
+  getFunction(node).walk([&](Operation *) { ++numOperations; });
+  if (failed(node.charge(numOperations)))
+    return failure();
   Computation computation(result->value, sources);
   for (Value source :
        computation.sources.getArrayRef().drop_front(names.size())) {

@@ -134,6 +134,8 @@ CASES = {
     "ei-batch-first": (lambda: network(BatchFirst), 17, True),
     "ei-batch-first-unfolded": (lambda: network(BatchFirst), 13, False),
     "ei-transposed": (lambda: network(Transposed), 17, False),
+    # The exporter writes wei and its transpose.
+    "ei-transposed-folded": (lambda: network(Transposed), 13, True),
     "ei-power-folded": (lambda: nn.Sequential(PowerFolded(INPUTS, 5, 2)), 13, True),
     "ei-weights-folded": (lambda: nn.Sequential(WeightsFolded(INPUTS, 5, 2)), 9, True),
     "ei-subtractive": (lambda: network(Subtractive), 9, True),
@@ -141,6 +143,19 @@ CASES = {
     "ei-fresh": (lambda: nn.Sequential(*[Fresh(INPUTS, INPUTS, 2) for _ in range(3)]), 13, True),
     "ei-negative": (negative, 13, True),
     "ei-centred-input": (lambda: nn.Sequential(Centred(), Layer(INPUTS, 5, 2)), 13, True),
+    "standard-cnn": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (1, 2, 3)),
+            nn.Conv2d(1, 2, 2, padding=1),
+            nn.BatchNorm2d(2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(4, 3),
+        ),
+        13,
+        True,
+    ),
     "standard-mlp": (
         lambda: nn.Sequential(nn.Linear(INPUTS, 5), nn.ReLU(), nn.Linear(5, 3)),
         13,
