@@ -675,10 +675,11 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   for (const std::string &name : hidden)
     importer.bind(name, {});
   importer.importDeclarations(graph);
-  if ((failed(readMetadata(state.file->getModel(), forward, loc)) &&
-       !goOnAfter("model")) ||
-      (failed(importer.importInitializers(graph)) && !goOnAfter("model")) ||
-      failed(importer.importNodes(graph.node())))
+  if ((failed(readMetadata(state.file->getModel(), forward, loc)) ||
+       failed(importer.importInitializers(graph))) &&
+      !goOnAfter("model"))
+    return nullptr;
+  if (failed(importer.importNodes(graph.node())))
     return nullptr;
 
   SmallVector<Value> results;
@@ -687,11 +688,15 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   SmallVector<StringRef> resultNames;
   for (const proto::ValueInfoProto &info : graph.output()) {
     Location at = state.file->getLocation(info.name());
-    if (failed(checkName(info.name(), "an output", at)))
-      return nullptr;
-    if (!names.insert(info.name()).second) {
+    bool isNamed = succeeded(checkName(info.name(), "an output", at));
+    if (isNamed && !names.insert(info.name()).second) {
       emitError(at) << "there are two outputs named '" << info.name() << "'";
-      return nullptr;
+      isNamed = false;
+    }
+    if (!isNamed) {
+      if (!goOnAfter("model"))
+        return nullptr;
+      continue;
     }
     Tensor value = importer.lookup(info.name());
     if (!value && importer.isHidden(info.name()))

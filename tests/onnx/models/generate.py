@@ -116,6 +116,11 @@ class Centred(nn.Module):
         return (x - 0.5) / 0.3
 
 
+class Image(nn.Module):
+    def forward(self, x):
+        return x.view(x.size(0), 1, 2, 3)
+
+
 def network(layer):
     """Two layers, and one with a single interneuron and a single unit."""
     return nn.Sequential(layer(INPUTS, 5, 3), layer(5, 4, 2), layer(4, 1, 1))
@@ -145,7 +150,7 @@ CASES = {
     "ei-centred-input": (lambda: nn.Sequential(Centred(), Layer(INPUTS, 5, 2)), 13, True),
     "standard-cnn": (
         lambda: nn.Sequential(
-            nn.Unflatten(1, (1, 2, 3)),
+            Image(),
             nn.Conv2d(1, 2, 2, padding=1),
             nn.BatchNorm2d(2),
             nn.ReLU(),
