@@ -497,29 +497,32 @@ OwningOpRef<ModuleOp> ModelImporter::build() {
   Block *entry = forward.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   GraphImporter importer(state);
-  auto setUnsigned = [&](int32_t dataType, auto set) {
+  auto describe = [&](StringRef name, int32_t dataType) {
+    NamedAttrList attributes;
+    attributes.set(DannDialect::kNameAttr, builder.getStringAttr(name));
     if (dann::onnx::isUnsigned(dataType) &&
         dataType != proto::TensorProto::BOOL)
-      set(DannDialect::kUnsignedAttr, builder.getUnitAttr());
+      attributes.set(DannDialect::kUnsignedAttr, builder.getUnitAttr());
+    return attributes;
   };
+  // Set together: each change makes new attributes of all arguments.
+  SmallVector<DictionaryAttr> descriptions;
   for (auto [i, argument] : llvm::enumerate(arguments)) {
     BlockArgument value = entry->getArgument(i);
     value.setLoc(argument.loc);
-    forward.setArgAttr(i, DannDialect::kNameAttr,
-                       builder.getStringAttr(argument.name));
-    setUnsigned(argument.dataType, [&](StringRef name, Attribute attribute) {
-      forward.setArgAttr(i, name, attribute);
-    });
+    NamedAttrList attributes = describe(argument.name, argument.dataType);
     if (argument.initial) {
-      forward.setArgAttr(i, DannDialect::kRoleAttr,
-                         RoleAttr::get(&context, Role::Weight));
-      forward.setArgAttr(i, DannDialect::kInitialAttr, argument.initial);
+      attributes.set(DannDialect::kRoleAttr,
+                     RoleAttr::get(&context, Role::Weight));
+      attributes.set(DannDialect::kInitialAttr, argument.initial);
     } else if (!state.batchSize && argument.type.getRank() > 0 &&
                argument.type.isDynamicDim(0)) {
       state.batchSize = tensor::DimOp::create(builder, loc, value, 0);
     }
+    descriptions.push_back(attributes.getDictionary(&context));
     importer.bind(argument.name, {value, argument.dataType});
   }
+  forward.setAllArgAttrs(descriptions);
   importer.importDeclarations(graph);
   if (failed(importer.importInitializers(graph)) ||
       failed(importer.importNodes(graph.node())))
@@ -552,13 +555,11 @@ OwningOpRef<ModuleOp> ModelImporter::build() {
   func::ReturnOp::create(builder, loc, results);
   forward.setFunctionType(
       builder.getFunctionType(types, ValueRange(results).getTypes()));
-  for (auto [i, info] : llvm::enumerate(graph.output())) {
-    forward.setResultAttr(i, DannDialect::kNameAttr,
-                          builder.getStringAttr(info.name()));
-    setUnsigned(resultTypes[i], [&](StringRef name, Attribute attribute) {
-      forward.setResultAttr(i, name, attribute);
-    });
-  }
+  descriptions.clear();
+  for (auto [info, dataType] : llvm::zip(graph.output(), resultTypes))
+    descriptions.push_back(
+        describe(info.name(), dataType).getDictionary(&context));
+  forward.setAllResultAttrs(descriptions);
   if (failed(mlir::verify(*module)))
     return nullptr;
   eraseUnusedParameters(forward);

@@ -24,7 +24,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static constexpr size_t kNumSeeds = 60;
+static constexpr size_t kNumSeeds = 300;
 
 // What is imported.
 static std::string current, currentName;
