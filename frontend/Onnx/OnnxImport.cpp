@@ -649,29 +649,32 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   Block *entry = forward.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   GraphImporter importer(state);
-  auto setUnsigned = [&](int32_t dataType, auto set) {
+  auto describe = [&](StringRef name, int32_t dataType) {
+    NamedAttrList attributes;
+    attributes.set(DannDialect::kNameAttr, builder.getStringAttr(name));
     if (dann::onnx::isUnsigned(dataType) &&
         dataType != proto::TensorProto::BOOL)
-      set(DannDialect::kUnsignedAttr, builder.getUnitAttr());
+      attributes.set(DannDialect::kUnsignedAttr, builder.getUnitAttr());
+    return attributes;
   };
+  // Set together: each change makes new attributes of all arguments.
+  SmallVector<DictionaryAttr> descriptions;
   for (auto [i, argument] : llvm::enumerate(arguments)) {
     BlockArgument value = entry->getArgument(i);
     value.setLoc(argument.loc);
-    forward.setArgAttr(i, DannDialect::kNameAttr,
-                       builder.getStringAttr(argument.name));
-    setUnsigned(argument.dataType, [&](StringRef name, Attribute attribute) {
-      forward.setArgAttr(i, name, attribute);
-    });
+    NamedAttrList attributes = describe(argument.name, argument.dataType);
     if (argument.initial) {
-      forward.setArgAttr(i, DannDialect::kRoleAttr,
-                         RoleAttr::get(&context, Role::Weight));
-      forward.setArgAttr(i, DannDialect::kInitialAttr, argument.initial);
+      attributes.set(DannDialect::kRoleAttr,
+                     RoleAttr::get(&context, Role::Weight));
+      attributes.set(DannDialect::kInitialAttr, argument.initial);
     } else if (!state.batchSize && argument.type.getRank() > 0 &&
                argument.type.isDynamicDim(0)) {
       state.batchSize = tensor::DimOp::create(builder, loc, value, 0);
     }
+    descriptions.push_back(attributes.getDictionary(&context));
     importer.bind(argument.name, {value, argument.dataType});
   }
+  forward.setAllArgAttrs(descriptions);
   for (const std::string &name : hidden)
     importer.bind(name, {});
   importer.importDeclarations(graph);
@@ -717,13 +720,10 @@ OwningOpRef<ModuleOp> ModelImporter::build(OnnxModels *models) {
   func::ReturnOp::create(builder, loc, results);
   forward.setFunctionType(
       builder.getFunctionType(types, ValueRange(results).getTypes()));
-  for (auto [i, name] : llvm::enumerate(resultNames)) {
-    forward.setResultAttr(i, DannDialect::kNameAttr,
-                          builder.getStringAttr(name));
-    setUnsigned(resultTypes[i], [&](StringRef name, Attribute attribute) {
-      forward.setResultAttr(i, name, attribute);
-    });
-  }
+  descriptions.clear();
+  for (auto [name, dataType] : llvm::zip(resultNames, resultTypes))
+    descriptions.push_back(describe(name, dataType).getDictionary(&context));
+  forward.setAllResultAttrs(descriptions);
   // What is left of a node that was refused need not be valid.
   if (!(state.obstacles && state.obstacles->haveBeenFound()) &&
       failed(mlir::verify(*module)) && !goOnAfter("model"))

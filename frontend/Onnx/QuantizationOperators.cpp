@@ -56,9 +56,10 @@ FailureOr<Tensor> align(Node &node, Tensor parameter, int64_t axis,
                         int64_t rank) {
   if (isSingle(parameter))
     return node.reshape(parameter, {});
-  if (parameter.getRank() != 1 || !parameter.getType().hasStaticShape())
+  if (parameter.getRank() != 1 || !parameter.getType().hasStaticShape() ||
+      axis >= rank)
     return node.emitError() << "takes scales and zero points that are numbers "
-                               "or vectors, not "
+                               "or vectors along a dimension, not "
                             << parameter.getType();
   SmallVector<int64_t> shape(rank - axis, 1);
   shape[0] = parameter.getDim(0);

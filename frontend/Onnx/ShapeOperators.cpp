@@ -386,12 +386,13 @@ LogicalResult importDynamicSlice(Node &node) {
   std::optional<SmallVector<int64_t>> axes;
   if (node.hasInput(3))
     axes = node.getKnownInts(3);
-  else if (starts.getRank() == 1 && starts.getDim(0) <= rank)
+  else if (starts.getRank() == 1 && starts.getType().hasStaticShape() &&
+           starts.getDim(0) <= rank)
     axes = llvm::to_vector(llvm::seq<int64_t>(0, starts.getDim(0)));
   // Which axis a start belongs to need not be known if each has one.
   bool axesAreInput = node.hasInput(3) && !axes;
   if (!shape || static_cast<int64_t>(shape->size()) != rank ||
-      starts.getRank() != 1 || ShapedType::isDynamic(starts.getDim(0)) ||
+      starts.getRank() != 1 || !starts.getType().hasStaticShape() ||
       starts.getDim(0) > rank || !x.getType().hasStaticShape() ||
       (axes && static_cast<int64_t>(axes->size()) != starts.getDim(0)))
     return node.emitError() << "the place of the slice is not known at compile "

@@ -4,7 +4,8 @@
 //
 // Imports each FILE, then some of the models below the directory SEEDS and
 // NUMBER mutations of each, which are the same at every run. Fails when an
-// import takes longer than SECONDS. One that crashes is in onnx-mutations.last.
+// import takes longer than SECONDS. One that crashes is named, and is left in
+// the file onnx-mutations.crash.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -22,7 +24,17 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static constexpr size_t kNumSeeds = 60;
+static constexpr size_t kNumSeeds = 300;
+
+// What is imported.
+static std::string current, currentName;
+
+/// All that is left to do is to tell which model it was.
+static void reportCrash(int signal) {
+  std::cerr << currentName << " crashes the importer\n";
+  std::ofstream("onnx-mutations.crash", std::ios::binary) << current;
+  std::_Exit(128 + signal);
+}
 
 static std::string read(const std::filesystem::path &path) {
   std::ifstream stream(path, std::ios::binary);
@@ -36,13 +48,15 @@ int main(int argc, char **argv) {
     std::cerr << "usage: onnx-mutations NUMBER SECONDS SEEDS [FILE...]\n";
     return 1;
   }
+  for (int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS, SIGILL})
+    std::signal(signal, reportCrash);
   const int number = std::atoi(argv[1]);
   const std::chrono::seconds limit(std::atoi(argv[2]));
   bool failed = false;
   size_t numImports = 0;
   auto import = [&](const std::string &bytes, const std::string &what) {
-    // What is left of a crash.
-    std::ofstream("onnx-mutations.last", std::ios::binary) << bytes;
+    current = bytes;
+    currentName = what;
     auto start = std::chrono::steady_clock::now();
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t *>(bytes.data()),
                            bytes.size());
