@@ -65,11 +65,21 @@ def main():
     chain = [node("Identity", ["x"], [f"y{i}"]) for i in range(200001)]
     write("nodes", model(message(*((1, n) for n in chain), X)))
 
-    # A node with many inputs in a function that is called often.
-    calls = [node("f", ["x"], [f"y{i}"], "f") for i in range(1000)]
-    body = node("Max", ["a"] * 10000, ["b"])
-    function = message((1, "f"), (4, "a"), (5, "b"), (7, body), (10, "f"))
-    write("uses", model(message(*((1, n) for n in calls), X), function))
+    # A function of many inputs that is called often.
+    parameters = [f"a{i}" for i in range(10000)]
+    body = node("Identity", ["a0"], ["b"])
+    inputs = [(4, name) for name in parameters]
+    function = message((1, "f"), *inputs, (5, "b"), (7, body), (10, "f"))
+    caller = node("f", ["x"] * 10000, ["b"], "f")
+    outer = message((1, "g"), (4, "x"), (5, "b"), (7, caller), (10, "f"))
+    calls = [node("g", ["x"], [f"y{i}"], "f") for i in range(1000)]
+    write("uses", model(message(*((1, n) for n in calls), X), function, outer))
+
+    # Many parameters.
+    names = [(8, f"w{i}") for i in range(20000)]
+    weights = [message((1, 1), (2, 1), (9, bytes(4)), name) for name in names]
+    graph = message(*((5, w) for w in weights), X, (12, message((1, "y"))))
+    write("weights", model(graph))
 
     # A shape at the end of a long chain.
     one = message((1, 1), (2, 7), (7, varint(5)), (8, "y0"))
