@@ -3,33 +3,15 @@
 #include "passes/ParameterElements.h"
 
 #include "Dann/Dann.h"
+#include "Utils/FloatElements.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
+#include <cstring>
+
 using namespace mlir;
 using namespace mlir::dann;
-
-std::optional<Elements> Elements::of(ElementsAttr attribute) {
-  Elements elements;
-  if (!attribute)
-    return std::nullopt;
-  elements.type = attribute.getElementType();
-  if (!elements.type.isF32() && !elements.type.isF64())
-    return std::nullopt;
-  if (auto dense = dyn_cast<DenseElementsAttr>(attribute)) {
-    elements.bytes = dense.getRawData();
-    elements.isSplat = dense.isSplat();
-  } else if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
-    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
-      elements.bytes = blob->getData();
-  }
-  size_t size = elements.type.getIntOrFloatBitWidth() / 8;
-  size_t count = elements.isSplat ? 1 : attribute.getNumElements();
-  if (elements.bytes.size() != count * size)
-    return std::nullopt;
-  return elements;
-}
 
 ElementsAttr mlir::dann::getInitialValue(BlockArgument argument) {
   auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
@@ -62,7 +44,7 @@ ElementsAttr mlir::dann::reshapeElements(ElementsAttr initial, bool transposed,
   if (initial.getType() == type && !transposed)
     return initial;
   if (transposed) {
-    Elements elements = *Elements::of(initial);
+    FloatElements elements = *FloatElements::of(initial);
     int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
     return makeElements(type, name, [&](int64_t i) {
       return elements[i % columns * rows + i / columns];

@@ -6,33 +6,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Value.h"
 
-#include <cstring>
-#include <optional>
-
 namespace mlir::dann {
-
-/// The elements of an attribute, where they are: f32s or f64s.
-class Elements {
-public:
-  static std::optional<Elements> of(ElementsAttr attribute);
-
-  double operator[](int64_t index) const {
-    if (isSplat)
-      index = 0;
-    return type.isF32() ? read<float>(index) : read<double>(index);
-  }
-
-private:
-  template <typename T> T read(int64_t index) const {
-    T value;
-    std::memcpy(&value, bytes.data() + index * sizeof(T), sizeof(T));
-    return value;
-  }
-
-  ArrayRef<char> bytes;
-  bool isSplat = false;
-  Type type;
-};
 
 /// What a parameter is at first (`dann.initial`); null if that is not known.
 ElementsAttr getInitialValue(BlockArgument argument);
@@ -42,7 +16,7 @@ ElementsAttr makeElements(RankedTensorType type, StringRef name,
                           llvm::function_ref<double(int64_t)> element);
 
 /// The elements in the shape of `type`, of a matrix transposed if asked to.
-/// They must be such as `Elements` reads.
+/// They must be such as FloatElements reads.
 ElementsAttr reshapeElements(ElementsAttr elements, bool transposed,
                              RankedTensorType type, StringRef name);
 

@@ -14,6 +14,7 @@
 #include "passes/ParameterElements.h"
 
 #include "Dann/Dann.h"
+#include "Utils/FloatElements.h"
 #include "Utils/LinalgBuilder.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -50,7 +51,7 @@ void report(Location loc, const std::string &fault) {
 
 /// Says which initial values Dale's law forbids.
 Fault checkSigns(Role role, ElementsAttr initial) {
-  std::optional<Elements> elements = Elements::of(initial);
+  std::optional<FloatElements> elements = FloatElements::of(initial);
   if (!elements)
     return ("the initial values of its " + stringifyRole(role) +
             " are not known")
@@ -190,7 +191,7 @@ Fault DenseRaiser::addParameter(Role role, Operand operand,
       return "its " + name + " is its " + stringifyRole(other.role).str() +
              ", too";
   ElementsAttr initial = getInitialValue(argument);
-  if (!Elements::of(initial))
+  if (!FloatElements::of(initial))
     return "the initial values of its " + name + " are not known";
   if (initial.getElementType() != getElementTypeOrSelf(layer.x.getType()))
     return "its " + name + " has other elements than its input";
@@ -216,7 +217,7 @@ Fault DenseRaiser::addStrength() {
   if (divisor.kind == Strength::Alpha)
     return std::nullopt;
   Parameter &alpha = parameters.back();
-  Elements values = *Elements::of(alpha.initial);
+  FloatElements values = *FloatElements::of(alpha.initial);
   Type elementType = alpha.initial.getElementType();
   SmallVector<double> strengths;
   if (!isWei) {
@@ -225,7 +226,7 @@ Fault DenseRaiser::addStrength() {
   } else {
     const auto *wei = llvm::find_if(
         parameters, [](const Parameter &p) { return p.role == Role::Wei; });
-    Elements weights = *Elements::of(wei->initial);
+    FloatElements weights = *FloatElements::of(wei->initial);
     double tolerance = elementType.isF32() ? 1e-5 : 1e-12;
     for (int64_t i = 0; i < layer.ni; ++i) {
       double sum = 0, weighted = 0;
@@ -265,7 +266,7 @@ Fault DenseRaiser::addStrength() {
 /// not be shared on purpose; what is computed from it is.
 Fault DenseRaiser::checkUses(Parameter &parameter) {
   ElementsAttr initial = getInitialValue(parameter.argument);
-  Elements elements = *Elements::of(initial);
+  FloatElements elements = *FloatElements::of(initial);
   bool mayBeMerged =
       llvm::all_of(llvm::seq<int64_t>(0, initial.getNumElements()),
                    [&](int64_t i) { return elements[i] == elements[0]; });

@@ -5,6 +5,7 @@
 #include "passes/ParameterElements.h"
 
 #include "Dann/Dann.h"
+#include "Utils/FloatElements.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -46,8 +47,8 @@ Algebra::Algebra(Block &block) {
     if (function.getArgAttr(argument.getArgNumber(), DannDialect::kRoleAttr)) {
       // Exporters make parameters of numbers, such as epsilon.
       auto type = dyn_cast<RankedTensorType>(argument.getType());
-      std::optional<Elements> elements =
-          Elements::of(getInitialValue(argument));
+      std::optional<FloatElements> elements =
+          FloatElements::of(getInitialValue(argument));
       weights[argument] = elements && type.getRank() == 0
                               ? makeConstant((*elements)[0])
                               : makeAtom(argument);

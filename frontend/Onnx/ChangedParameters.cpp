@@ -9,7 +9,8 @@
 
 #include "frontend/Onnx/DannLayers.h"
 #include "frontend/Onnx/OnnxExport.h"
-#include "frontend/Onnx/ParameterValues.h"
+
+#include "Utils/FloatElements.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/STLExtras.h"
@@ -45,7 +46,7 @@ struct Current {
 /// Whether old[i] is about `value(i)`, with i in the same order, and in that of
 /// the transpose of a matrix of `shape`.
 static std::pair<bool, bool>
-compare(const FloatValues &old, ArrayRef<int64_t> shape, double tolerance,
+compare(const FloatElements &old, ArrayRef<int64_t> shape, double tolerance,
         llvm::function_ref<double(int64_t)> value) {
   bool inOrder = true;
   bool transposed = shape.size() == 2 && shape[0] > 1 && shape[1] > 1;
@@ -83,8 +84,8 @@ static std::optional<Change> findChange(const OnnxParameter &before,
   bool isSame = before.type == now.type && before.initial == now.initial;
   if (isSame && before.role == now.role)
     return change;
-  std::optional<FloatValues> old = FloatValues::of(before.initial);
-  std::optional<FloatValues> value = FloatValues::of(now.initial);
+  std::optional<FloatElements> old = FloatElements::of(before.initial);
+  std::optional<FloatElements> value = FloatElements::of(now.initial);
   if (!old || !value)
     return std::nullopt;
   auto finish = [&](std::pair<bool, bool> orders,
@@ -121,7 +122,7 @@ static std::optional<Change> findChange(const OnnxParameter &before,
   auto found = all.find(now.wei);
   if (found == all.end())
     return std::nullopt;
-  std::optional<FloatValues> wei = FloatValues::of(found->second.initial);
+  std::optional<FloatElements> wei = FloatElements::of(found->second.initial);
   ArrayRef<int64_t> weiShape = found->second.type.getShape();
   if (!wei || weiShape.size() != 2 || weiShape[1] != shape[0] ||
       old->size() != wei->size())

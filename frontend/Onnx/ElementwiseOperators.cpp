@@ -2,6 +2,7 @@
 
 #include "frontend/Onnx/Activations.h"
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -35,20 +36,10 @@ Value constantLike(B &b, Value like, double value) {
 /// The elements of two operands, and whether their integers have no sign.
 using BinaryBody = Value (*)(B &, Value, Value, bool);
 
-Value add(B &b, Value x, Value y, bool) {
-  if (isa<FloatType>(x.getType()))
-    return arith::AddFOp::create(b, x, y);
-  return arith::AddIOp::create(b, x, y);
-}
 Value subtract(B &b, Value x, Value y, bool) {
   if (isa<FloatType>(x.getType()))
     return arith::SubFOp::create(b, x, y);
   return arith::SubIOp::create(b, x, y);
-}
-Value multiply(B &b, Value x, Value y, bool) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MulFOp::create(b, x, y);
-  return arith::MulIOp::create(b, x, y);
 }
 
 /// `y`, with a 1 in place of what must not divide `x`: 0, and -1, of which the
@@ -81,20 +72,6 @@ Value divide(B &b, Value x, Value y, bool isUnsigned) {
     quotient = arith::SelectOp::create(b, isMinusOne, negated, quotient);
   }
   return arith::SelectOp::create(b, isZero, zero, quotient);
-}
-Value maximum(B &b, Value x, Value y, bool isUnsigned) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MaximumFOp::create(b, x, y);
-  if (isUnsigned)
-    return arith::MaxUIOp::create(b, x, y);
-  return arith::MaxSIOp::create(b, x, y);
-}
-Value minimum(B &b, Value x, Value y, bool isUnsigned) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MinimumFOp::create(b, x, y);
-  if (isUnsigned)
-    return arith::MinUIOp::create(b, x, y);
-  return arith::MinSIOp::create(b, x, y);
 }
 Value logicalAnd(B &b, Value x, Value y, bool) {
   return arith::AndIOp::create(b, x, y);

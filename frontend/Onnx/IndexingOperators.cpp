@@ -1,6 +1,7 @@
 //===- IndexingOperators.cpp - Gathering, scattering, and masks ----------===//
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -36,16 +37,6 @@ Value makeZero(B &b, Type type) {
 }
 Value makeInt64(B &b, int64_t value) {
   return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-}
-Value add(B &b, Value x, Value y) {
-  if (isa<FloatType>(x.getType()))
-    return arith::AddFOp::create(b, x, y);
-  return arith::AddIOp::create(b, x, y);
-}
-Value multiply(B &b, Value x, Value y) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MulFOp::create(b, x, y);
-  return arith::MulIOp::create(b, x, y);
 }
 Value isLess(B &b, Value x, Value y, bool isUnsigned) {
   if (isa<FloatType>(x.getType()))
@@ -284,20 +275,6 @@ Value addUpdate(B &b, Value old, Value update, bool) {
 }
 Value multiplyUpdate(B &b, Value old, Value update, bool) {
   return multiply(b, old, update);
-}
-Value minimum(B &b, Value x, Value y, bool isUnsigned) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MinimumFOp::create(b, x, y);
-  if (isUnsigned)
-    return arith::MinUIOp::create(b, x, y);
-  return arith::MinSIOp::create(b, x, y);
-}
-Value maximum(B &b, Value x, Value y, bool isUnsigned) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MaximumFOp::create(b, x, y);
-  if (isUnsigned)
-    return arith::MaxUIOp::create(b, x, y);
-  return arith::MaxSIOp::create(b, x, y);
 }
 
 FailureOr<Reduction> getReduction(Node &node, Tensor data) {

@@ -1,5 +1,6 @@
 //===- PoolingOperators.cpp - Windows reduced to one element --------------===//
 
+#include "frontend/Onnx/Scalars.h"
 #include "frontend/Onnx/Window.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -21,14 +22,6 @@ using B = ImplicitLocOpBuilder;
 
 Value constantLike(B &b, Value like, double value) {
   return arith::ConstantOp::create(b, b.getFloatAttr(like.getType(), value));
-}
-
-Value maximum(B &b, Value x, Value y, bool isUnsigned) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MaximumFOp::create(b, x, y);
-  if (isUnsigned)
-    return arith::MaxUIOp::create(b, x, y);
-  return arith::MaxSIOp::create(b, x, y);
 }
 
 /// What no number of the type is less than.

@@ -1,6 +1,7 @@
 //===- ProductOperators.cpp - Products of matrices ------------------------===//
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -13,18 +14,6 @@ using namespace mlir::dann::onnx;
 namespace {
 
 using B = ImplicitLocOpBuilder;
-
-/// x + y or x * y of numbers of any type.
-Value add(B &b, Value x, Value y) {
-  if (isa<FloatType>(x.getType()))
-    return arith::AddFOp::create(b, x, y);
-  return arith::AddIOp::create(b, x, y);
-}
-Value multiply(B &b, Value x, Value y) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MulFOp::create(b, x, y);
-  return arith::MulIOp::create(b, x, y);
-}
 
 /// A tensor and the loop of each of its dimensions.
 using Indexed = LinalgBuilder::Indexed;
