@@ -186,9 +186,8 @@ std::int64_t Trainer::steps_per_epoch() const {
 
 std::int64_t Trainer::steps_done() const {
   // An epoch's last minibatch may be smaller.
-  std::int64_t in_epoch = state_.position == 0
-                              ? 0
-                              : (state_.position - 1) / state_.batch_size + 1;
+  std::int64_t in_epoch =
+      state_.position == 0 ? 0 : (state_.position - 1) / state_.batch_size + 1;
   return state_.epoch * steps_per_epoch() + in_epoch;
 }
 

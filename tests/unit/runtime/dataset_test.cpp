@@ -171,8 +171,8 @@ TEST(DataFiles, AreFoundByName) {
   EXPECT_THAT(files.train_x, HasSubstr("train-images-idx3-ubyte.gz"));
   EXPECT_THAT(files.train_y, HasSubstr("train-y.npy"));
   std::filesystem::remove(directory / "train-y.npy");
-  EXPECT_ERROR(DataFiles::find(directory / "", DataParts::TrainingAndTest), InputOutput,
-               HasSubstr("has no train-labels-idx1-ubyte"));
+  EXPECT_ERROR(DataFiles::find(directory / "", DataParts::TrainingAndTest),
+               InputOutput, HasSubstr("has no train-labels-idx1-ubyte"));
   EXPECT_THAT(DataFiles::find(directory / "", DataParts::Test).test_y,
               HasSubstr("t10k-labels-idx1-ubyte"));
   std::filesystem::remove(directory / "t10k-labels-idx1-ubyte");
