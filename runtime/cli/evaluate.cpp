@@ -31,7 +31,7 @@ struct EvaluateOptions {
 
 void run_evaluate(const EvaluateOptions &options,
                   const ProgramPointer &program) {
-  DataFiles files = options.data.resolve(false);
+  DataFiles files = options.data.resolve(DataParts::Test);
   Session session(program, {options.threads});
   load_checkpoint_parameters(options.checkpoint, session);
   Dataset data =

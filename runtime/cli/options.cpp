@@ -35,9 +35,13 @@ CLI::Option *add_integer(CLI::App &command, const std::string &name,
 
 CLI::Option *add_count(CLI::App &command, const std::string &name,
                        std::int64_t &value, const std::string &help) {
+  return add_optional_count(command, name, value, help)->capture_default_str();
+}
+
+CLI::Option *add_optional_count(CLI::App &command, const std::string &name,
+                                std::int64_t &value, const std::string &help) {
   // Enough for any use, and far from overflow in products.
-  return add_integer(command, name, value, 1, INT32_MAX, help)
-      ->capture_default_str();
+  return add_integer(command, name, value, 1, INT32_MAX, help);
 }
 
 CLI::Option *add_seed(CLI::App &command, std::int64_t &value) {
@@ -94,20 +98,24 @@ void DataOptions::add_to(CLI::App &command, bool with_training_set) {
   add("--test-y", files.test_y, "Test labels");
 }
 
-DataFiles DataOptions::resolve(bool with_training_set) const {
-  int wanted = with_training_set ? 4 : 2;
-  int given = !files.train_x.empty() + !files.train_y.empty() +
-              !files.test_x.empty() + !files.test_y.empty();
-  const char *names = with_training_set
-                          ? "--train-x, --train-y, --test-x and --test-y"
-                          : "--test-x and --test-y";
+DataFiles DataOptions::resolve(DataParts parts) const {
+  int training = !files.train_x.empty() + !files.train_y.empty();
+  int test = !files.test_x.empty() + !files.test_y.empty();
+  if (parts == DataParts::Training && test != 0)
+    fail(ErrorCode::InvalidArgument,
+         "--test-x and --test-y are of no use here: the test set is not read");
+  int wanted = parts == DataParts::TrainingAndTest ? 4 : 2;
+  int given = training + test;
+  const char *names = parts == DataParts::Training ? "--train-x and --train-y"
+                      : parts == DataParts::Test
+                          ? "--test-x and --test-y"
+                          : "--train-x, --train-y, --test-x and --test-y";
   if (!directory.empty() && given != 0)
     fail(ErrorCode::InvalidArgument, "give either --data or ", names,
          ", not both");
   if (directory.empty() && given != wanted)
     fail(ErrorCode::InvalidArgument, "no data: give --data, or all of ", names);
-  return directory.empty() ? files
-                           : DataFiles::find(directory, with_training_set);
+  return directory.empty() ? files : DataFiles::find(directory, parts);
 }
 
 } // namespace dann::cli

@@ -14,6 +14,9 @@ namespace dann::cli {
 /// option and the value.
 CLI::Option *add_count(CLI::App &command, const std::string &name,
                        std::int64_t &value, const std::string &help);
+/// The same without a default to show: the value without it says "not given".
+CLI::Option *add_optional_count(CLI::App &command, const std::string &name,
+                                std::int64_t &value, const std::string &help);
 CLI::Option *add_seed(CLI::App &command, std::int64_t &value);
 CLI::Option *add_positive_number(CLI::App &command, const std::string &name,
                                  double &value, const std::string &help);
@@ -26,9 +29,9 @@ struct DataOptions {
 
   void add_to(CLI::App &command, bool with_training_set);
 
-  /// The files to read; those of the training set may be empty. Throws
-  /// InvalidArgument if there are too many options or too few.
-  DataFiles resolve(bool with_training_set) const;
+  /// The files of the parts; the other names are empty. Throws InvalidArgument
+  /// if there are too many options or too few.
+  DataFiles resolve(DataParts parts) const;
 };
 
 } // namespace dann::cli

@@ -7,16 +7,14 @@
 #include "options.h"
 #include "progress_bar.h"
 #include "trainer.h"
+#include "training_log.h"
 
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <unistd.h>
 
 namespace dann::cli {
 
@@ -46,58 +44,20 @@ private:
   struct sigaction old_interrupt_, old_terminate_;
 };
 
-/// One JSON object per line and epoch, written out at once.
-class Log {
-public:
-  /// Opens the file without changing it.
-  explicit Log(const std::string &path) : path_(path) {
-    if (!path.empty() && !(file_ = std::fopen(path.c_str(), "a")))
-      fail_write();
-  }
-  ~Log() {
-    if (file_)
-      std::fclose(file_);
-  }
-  Log(const Log &) = delete;
-  Log &operator=(const Log &) = delete;
-
-  /// Drops what an earlier run wrote.
-  void truncate() {
-    // A pipe or a terminal has nothing to drop.
-    if (file_ && ftruncate(fileno(file_), 0) != 0 && errno != EINVAL)
-      fail_write();
-  }
-
-  void write(const nlohmann::ordered_json &entry) {
-    if (!file_)
-      return;
-    std::string line = entry.dump() + "\n";
-    if (std::fputs(line.c_str(), file_) < 0 || std::fflush(file_) != 0)
-      fail_write();
-  }
-
-private:
-  [[noreturn]] void fail_write() const {
-    fail(ErrorCode::InputOutput, "cannot write ", path_, ": ",
-         std::strerror(errno));
-  }
-
-  std::string path_;
-  std::FILE *file_ = nullptr;
-};
-
 struct TrainOptions {
   DataOptions data;
   std::int64_t epochs;
   std::int64_t batch_size;
   double learning_rate;
   std::int64_t seed = 0;
+  std::int64_t validation_samples = 0; // 0: evaluate on the test set
   int threads = 0;
   std::string checkpoint;
   std::string resume; // empty: resume from `checkpoint`
   std::string log;
+  std::int64_t evaluate_every = 0; // steps; 0: after epochs only
   CLI::Option *batch_size_option, *learning_rate_option, *seed_option,
-      *resume_option;
+      *validation_option, *resume_option;
 
   /// The file to resume from, if any.
   std::optional<std::string> resume_path() const {
@@ -123,36 +83,84 @@ void check_resumed(const TrainOptions &options, const TrainingState &state,
   check(options.batch_size_option, options.batch_size, state.batch_size);
   check(options.learning_rate_option, options.learning_rate,
         state.learning_rate);
+  check(options.validation_option, options.validation_samples,
+        state.validation_samples);
 }
+
+/// What to train and what to evaluate on.
+struct TrainingData {
+  Dataset training, evaluation;
+  const char *evaluated; // "test", or "validation" for samples held out
+
+  static TrainingData load(const DataOptions &options,
+                           const TrainingState &state,
+                           const Description &program) {
+    bool hold_out = state.validation_samples != 0;
+    DataFiles files = options.resolve(hold_out ? DataParts::Training
+                                               : DataParts::TrainingAndTest);
+    Dataset training = Dataset::load(files.train_x, files.train_y, program);
+    if (!hold_out)
+      return {std::move(training),
+              Dataset::load(files.test_x, files.test_y, program), "test"};
+    ValidationSplit split(training, state.validation_samples, state.seed);
+    return {std::move(split.training), std::move(split.validation),
+            "validation"};
+  }
+};
+
+/// The table on standard output, a row an epoch.
+class Table {
+public:
+  /// `evaluated` is a noun: what the losses and errors are those of.
+  explicit Table(const std::string &evaluated)
+      : loss_width_(int(evaluated.size()) + 5),
+        error_width_(int(evaluated.size()) + 4) {
+    std::printf("epoch  train loss  %s loss  %s error  seconds\n",
+                evaluated.c_str(), evaluated.c_str());
+    std::fflush(stdout);
+  }
+
+  /// `error` is in percent.
+  void add_row(std::int64_t epoch, double train_loss, double loss, double error,
+               double seconds) {
+    std::printf("%5lld  %10.4f  %*.4f  %*.2f %%  %7.1f\n",
+                static_cast<long long>(epoch), train_loss, loss_width_, loss,
+                error_width_, error, seconds);
+    std::fflush(stdout);
+  }
+
+private:
+  int loss_width_, error_width_;
+};
 
 int train(const TrainOptions &options, const ProgramPointer &program) {
   using Clock = std::chrono::steady_clock;
 
   // All that can be found wrong is found before the first step.
   std::optional<std::string> resume_path = options.resume_path();
-  DataFiles files = options.data.resolve(true);
   if (!options.checkpoint.empty())
     check_writable(options.checkpoint);
 
   Session session(program, {options.threads});
   TrainingState state{options.seed, options.batch_size, options.learning_rate,
-                      0};
+                      0, options.validation_samples};
   if (resume_path) {
     state = load_checkpoint(*resume_path, session);
     check_resumed(options, state, *resume_path);
   }
-  const Description &description = program->description();
-  Dataset train_set = Dataset::load(files.train_x, files.train_y, description);
-  Dataset test_set = Dataset::load(files.test_x, files.test_y, description);
+  TrainingData data =
+      TrainingData::load(options.data, state, program->description());
   if (!resume_path) {
-    state.sample_count = train_set.count();
+    state.sample_count = data.training.count();
     session.initialize(state.seed);
   }
-  Trainer trainer(session, train_set, state);
+  Trainer trainer(session, data.training, state);
 
-  Log log(options.log);
-  if (!resume_path)
-    log.truncate();
+  TrainingLog log(options.log);
+  if (resume_path)
+    log.rewind(trainer.steps_done());
+  else
+    log.clear();
   if (options.checkpoint.empty())
     std::fprintf(stderr, "note: without --checkpoint the trained parameters "
                          "are not kept\n");
@@ -167,20 +175,50 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
     if (!options.checkpoint.empty())
       save_checkpoint(options.checkpoint, session, trainer.state());
   };
+  const std::string evaluated = data.evaluated;
+  auto evaluate_now = [&] {
+    Evaluation result = evaluate(session, data.evaluation);
+    if (!std::isfinite(result.loss))
+      fail(ErrorCode::Diverged, "training diverged: the ", evaluated,
+           " loss in epoch ", trainer.state().epoch + 1, " is ", result.loss,
+           " at a learning rate of ", state.learning_rate);
+    return result;
+  };
+  auto percent = [&](const Evaluation &result) {
+    return 100 * double(result.errors) / double(data.evaluation.count());
+  };
+  Clock::time_point begin = Clock::now(), last_record = begin;
+  // Takes what the trainer does not know any more when an epoch is finished.
+  auto write_record = [&](std::int64_t epoch, std::int64_t step,
+                          double train_loss, const Evaluation &result) {
+    Clock::time_point now = Clock::now();
+    log.write({{"epoch", epoch},
+               {"step", step},
+               {"train_loss", train_loss},
+               {evaluated + "_loss", result.loss},
+               {evaluated + "_error", percent(result)},
+               {"errors", result.errors},
+               {"samples", data.evaluation.count()},
+               {"learning_rate", state.learning_rate},
+               {"seconds",
+                std::chrono::duration<double>(now - last_record).count()}});
+    last_record = now;
+  };
+
   StopSignals signals;
   ProgressBar bar(options.epochs, trainer.steps_per_epoch());
-  std::printf("epoch  train loss  test loss  test error  seconds\n");
-  std::fflush(stdout);
+  Table table(evaluated);
   while (trainer.state().epoch < options.epochs) {
-    Clock::time_point begin = Clock::now();
+    begin = Clock::now();
     std::int64_t epoch = trainer.state().epoch + 1;
-    double train_loss = 0;
+    std::int64_t steps_before = (epoch - 1) * trainer.steps_per_epoch();
     while (!trainer.epoch_done() && !stop_signal) {
-      train_loss = trainer.step();
-      bar.update(epoch,
-                 (trainer.state().position - 1) / trainer.state().batch_size +
-                     1,
-                 train_loss);
+      trainer.step();
+      std::int64_t step = trainer.steps_done();
+      bar.update(epoch, step - steps_before, trainer.mean_loss());
+      if (options.evaluate_every != 0 && step % options.evaluate_every == 0 &&
+          !trainer.epoch_done())
+        write_record(epoch, step, trainer.mean_loss(), evaluate_now());
     }
     if (stop_signal) {
       bar.clear();
@@ -191,28 +229,15 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
       return 128 + stop_signal;
     }
 
-    train_loss = trainer.state().loss_sum / double(train_set.count());
-    Evaluation test = evaluate(session, test_set);
-    if (!std::isfinite(test.loss))
-      fail(ErrorCode::Diverged, "training diverged: the test loss after epoch ",
-           epoch, " is ", test.loss, " at a learning rate of ",
-           state.learning_rate);
+    double train_loss = trainer.mean_loss();
+    Evaluation result = evaluate_now();
     trainer.finish_epoch();
     save();
 
-    double test_error = 100 * double(test.errors) / double(test_set.count());
-    double seconds =
-        std::chrono::duration<double>(Clock::now() - begin).count();
     bar.clear();
-    std::printf("%5lld  %10.4f  %9.4f  %8.2f %%  %7.1f\n",
-                static_cast<long long>(epoch), train_loss, test.loss,
-                test_error, seconds);
-    std::fflush(stdout);
-    log.write({{"epoch", epoch},
-               {"train_loss", train_loss},
-               {"test_loss", test.loss},
-               {"test_error", test_error},
-               {"seconds", seconds}});
+    table.add_row(epoch, train_loss, result.loss, percent(result),
+                  std::chrono::duration<double>(Clock::now() - begin).count());
+    write_record(epoch, trainer.steps_done(), train_loss, result);
   }
   return 0;
 }
@@ -229,6 +254,10 @@ void add_train(CLI::App &app, const ProgramPointer &program, int &exit_status) {
   CLI::App &command = *app.add_subcommand(
       "train", "Train on a data set and evaluate after every epoch");
   options->data.add_to(command, true);
+  options->validation_option = add_optional_count(
+      command, "--validation-samples", options->validation_samples,
+      "Hold out N training samples, chosen by the seed, and evaluate on them "
+      "instead of the test set");
   add_count(command, "--epochs", options->epochs,
             "Epochs in total, those of a resumed run included");
   options->batch_size_option = add_count(
@@ -249,10 +278,15 @@ void add_train(CLI::App &app, const ProgramPointer &program, int &exit_status) {
                       "--checkpoint)")
           ->type_name("FILE")
           ->expected(0, 1);
-  command
-      .add_option("--log", options->log,
-                  "Write one JSON object per epoch; a resumed run appends")
-      ->type_name("FILE");
+  CLI::Option *log =
+      command
+          .add_option("--log", options->log,
+                      "Write one JSON object per evaluation; a resumed run "
+                      "appends")
+          ->type_name("FILE");
+  add_optional_count(command, "--evaluate-every", options->evaluate_every,
+                     "Also evaluate after every N steps, for the log")
+      ->needs(log);
   command.callback([options, program, &exit_status] {
     exit_status = train(*options, program);
   });

@@ -4,6 +4,7 @@
 #include "elements.h"
 #include "execution.h"
 #include "fail.h"
+#include "random.h"
 
 #include <algorithm>
 #include <cstring>
@@ -78,6 +79,23 @@ Samples::Samples(const Tensor &array, const Description &program,
          program.input_maximum, "]");
 }
 
+Samples Samples::select(const std::vector<std::int64_t> &indices) const {
+  Samples result(*this);
+  result.count_ = std::int64_t(indices.size());
+  Shape shape = elements_.shape();
+  shape[0] = result.count_;
+  std::size_t size = std::size_t(features_) * size_of(elements_.element_type());
+  result.elements_ = Tensor::share(elements_.element_type(), shape,
+                                   allocate_elements(indices.size() * size));
+  auto *from = static_cast<const char *>(elements_.bytes());
+  auto *to = static_cast<char *>(result.elements_.mutable_bytes());
+  for (std::int64_t index : indices) {
+    std::memcpy(to, from + std::size_t(index) * size, size);
+    to += size;
+  }
+  return result;
+}
+
 void Samples::gather(const std::int64_t *indices, std::int64_t begin,
                      std::int64_t end, const Tensor &x) const {
   if (elements_.element_type() == ElementType::U8) {
@@ -141,6 +159,39 @@ Dataset::Dataset(Samples samples, const Tensor &labels,
   }
 }
 
+Dataset Dataset::select(const std::vector<std::int64_t> &indices) const {
+  Dataset result(*this);
+  result.samples_ = samples_.select(indices);
+  result.labels_ = Tensor(ElementType::I64, {result.count()});
+  auto *from = labels_.data<const std::int64_t>();
+  auto *to = result.labels_.data<std::int64_t>();
+  for (std::int64_t index : indices)
+    *to++ = from[index];
+  return result;
+}
+
+ValidationSplit::ValidationSplit(const Dataset &data, std::int64_t count,
+                                 std::int64_t seed)
+    : ValidationSplit(
+          data, count,
+          shuffled_indices(data.count(), seed, 0, RandomStream::Validation)) {}
+
+/// The samples in `order` that are not among its last `count`.
+static std::vector<std::int64_t>
+all_but_last(const std::vector<std::int64_t> &order, std::int64_t count) {
+  if (count >= std::int64_t(order.size()))
+    fail(ErrorCode::InvalidArgument, count,
+         " validation samples leave none to "
+         "train on: the training set has ",
+         order.size());
+  return {order.begin(), order.end() - count};
+}
+
+ValidationSplit::ValidationSplit(const Dataset &data, std::int64_t count,
+                                 const std::vector<std::int64_t> &order)
+    : training(data.select(all_but_last(order, count))),
+      validation(data.select({order.end() - count, order.end()})) {}
+
 void Dataset::gather(const std::int64_t *indices, std::int64_t begin,
                      std::int64_t end, const Tensor &x, const Tensor &y) const {
   samples_.gather(indices, begin, end, x);
@@ -203,8 +254,7 @@ void Batch::gather(const Samples &data, const std::int64_t *indices,
   });
 }
 
-DataFiles DataFiles::find(const std::string &directory,
-                          bool with_training_set) {
+DataFiles DataFiles::find(const std::string &directory, DataParts parts) {
   namespace fs = std::filesystem;
   auto find_file = [&](const std::string &idx, const std::string &npy) {
     for (const std::string &name : {idx, idx + ".gz", npy}) {
@@ -220,12 +270,14 @@ DataFiles DataFiles::find(const std::string &directory,
          ", ", idx, ".gz or ", npy);
   };
   DataFiles files;
-  if (with_training_set) {
+  if (parts != DataParts::Test) {
     files.train_x = find_file("train-images-idx3-ubyte", "train-x.npy");
     files.train_y = find_file("train-labels-idx1-ubyte", "train-y.npy");
   }
-  files.test_x = find_file("t10k-images-idx3-ubyte", "test-x.npy");
-  files.test_y = find_file("t10k-labels-idx1-ubyte", "test-y.npy");
+  if (parts != DataParts::Training) {
+    files.test_x = find_file("t10k-images-idx3-ubyte", "test-x.npy");
+    files.test_y = find_file("t10k-labels-idx1-ubyte", "test-y.npy");
+  }
   return files;
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace dann {
 
@@ -25,6 +26,9 @@ public:
           const std::string &name);
 
   std::int64_t count() const { return count_; }
+
+  /// Copies of the samples of those numbers, in that order; at least one.
+  Samples select(const std::vector<std::int64_t> &indices) const;
 
   /// Copies samples indices[begin], …, indices[end - 1] into the rows of those
   /// numbers of `x`, a buffer of the program's element type.
@@ -53,6 +57,10 @@ public:
           const std::string &name);
 
   std::int64_t count() const { return samples_.count(); }
+
+  /// Copies of the samples of those numbers, in that order; at least one.
+  Dataset select(const std::vector<std::int64_t> &indices) const;
+
   void gather(const std::int64_t *indices, std::int64_t begin, std::int64_t end,
               const Tensor &x, const Tensor &y) const;
   void prefetch(const std::int64_t *indices, std::int64_t begin,
@@ -63,6 +71,19 @@ public:
 private:
   Samples samples_;
   Tensor labels_; // i64 [samples]
+};
+
+/// Divides a data set at random: into the samples to train on, and `count` held
+/// out to validate on. Which ones, and their order, depends on the seed and the
+/// two counts only. Throws InvalidArgument if nothing is left to train on.
+struct ValidationSplit {
+  ValidationSplit(const Dataset &data, std::int64_t count, std::int64_t seed);
+
+  Dataset training, validation;
+
+private:
+  ValidationSplit(const Dataset &data, std::int64_t count,
+                  const std::vector<std::int64_t> &order);
 };
 
 /// One batch of a data set in buffers that are reused.
@@ -94,14 +115,17 @@ private:
   Tensor x_buffer_, y_buffer_;
 };
 
+/// The parts of a data set that a command reads.
+enum class DataParts { Training, Test, TrainingAndTest };
+
 /// The files of a data set in a directory: the IDX names of the MNIST family,
 /// plain or with .gz, or {train,test}-{x,y}.npy.
 struct DataFiles {
   std::string train_x, train_y, test_x, test_y;
 
-  /// Throws InputOutput if a file is in none of its places. Without the
-  /// training set only the test files are looked for.
-  static DataFiles find(const std::string &directory, bool with_training_set);
+  /// Looks for the files of the parts only; the other names stay empty. Throws
+  /// InputOutput if one is in none of its places.
+  static DataFiles find(const std::string &directory, DataParts parts);
 };
 
 } // namespace dann

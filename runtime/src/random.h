@@ -12,6 +12,7 @@ namespace dann {
 enum class RandomStream : std::uint32_t {
   Shuffle = 0xFFFFFFFF,
   Benchmark = 0xFFFFFFFE,
+  Validation = 0xFFFFFFFD, ///< which samples are held out
 };
 
 /// The `index`-th number of a stream, uniform over all 64-bit numbers:
@@ -20,9 +21,11 @@ enum class RandomStream : std::uint32_t {
 std::uint64_t random_bits(std::int64_t seed, RandomStream stream,
                           std::uint32_t epoch, std::uint64_t index);
 
-/// A permutation of 0 … count-1 that depends on the seed and the epoch only.
+/// A permutation of 0 … count-1 that depends on the seed, the epoch and the
+/// stream only.
 std::vector<std::int64_t>
-shuffled_indices(std::int64_t count, std::int64_t seed, std::int64_t epoch);
+shuffled_indices(std::int64_t count, std::int64_t seed, std::int64_t epoch,
+                 RandomStream stream = RandomStream::Shuffle);
 
 } // namespace dann
 

@@ -50,13 +50,18 @@ public:
     state.batch_size = integer("batch_size");
     state.learning_rate = number("learning_rate");
     state.sample_count = integer("sample_count");
+    // Older checkpoints know nothing of it.
+    if (metadata_.count("validation_samples"))
+      state.validation_samples = integer("validation_samples");
     state.epoch = integer("epoch");
     state.position = integer("position");
     state.loss_sum = number("loss_sum");
     check(state.batch_size > 0, "batch_size");
     check(state.learning_rate > 0, "learning_rate");
     check(state.sample_count > 0, "sample_count");
-    check(state.epoch >= 0, "epoch");
+    check(state.validation_samples >= 0, "validation_samples");
+    // As many as the command line allows; far from overflow in products.
+    check(state.epoch >= 0 && state.epoch <= INT32_MAX, "epoch");
     // Positions lie between minibatches.
     check(state.position >= 0 && state.position <= state.sample_count &&
               (state.position % state.batch_size == 0 ||
@@ -136,16 +141,18 @@ void save_checkpoint(const std::string &path, const Session &session,
       fail(ErrorCode::Diverged, "training diverged: element ", index, " of ",
            name, " is ", element_text(value, index), " in epoch ",
            state.epoch + 1, " at a learning rate of ", state.learning_rate);
-  save_tensors(path, parameters,
-               {{"format_version", kFormatVersion},
-                {"model", session.program().description().name},
-                {"seed", std::to_string(state.seed)},
-                {"batch_size", std::to_string(state.batch_size)},
-                {"learning_rate", exact_text(state.learning_rate)},
-                {"sample_count", std::to_string(state.sample_count)},
-                {"epoch", std::to_string(state.epoch)},
-                {"position", std::to_string(state.position)},
-                {"loss_sum", exact_text(state.loss_sum)}});
+  save_tensors(
+      path, parameters,
+      {{"format_version", kFormatVersion},
+       {"model", session.program().description().name},
+       {"seed", std::to_string(state.seed)},
+       {"batch_size", std::to_string(state.batch_size)},
+       {"learning_rate", exact_text(state.learning_rate)},
+       {"sample_count", std::to_string(state.sample_count)},
+       {"validation_samples", std::to_string(state.validation_samples)},
+       {"epoch", std::to_string(state.epoch)},
+       {"position", std::to_string(state.position)},
+       {"loss_sum", exact_text(state.loss_sum)}});
 }
 
 TrainingState load_checkpoint(const std::string &path, Session &session) {
@@ -177,7 +184,18 @@ std::int64_t Trainer::steps_per_epoch() const {
   return (state_.sample_count - 1) / state_.batch_size + 1;
 }
 
-double Trainer::step() {
+std::int64_t Trainer::steps_done() const {
+  // An epoch's last minibatch may be smaller.
+  std::int64_t in_epoch =
+      state_.position == 0 ? 0 : (state_.position - 1) / state_.batch_size + 1;
+  return state_.epoch * steps_per_epoch() + in_epoch;
+}
+
+double Trainer::mean_loss() const {
+  return state_.position == 0 ? 0 : state_.loss_sum / double(state_.position);
+}
+
+void Trainer::step() {
   std::int64_t left = state_.sample_count - state_.position;
   std::int64_t count = std::min(state_.batch_size, left);
   batch_.gather(data_, order_.data() + state_.position, count,
@@ -192,7 +210,6 @@ double Trainer::step() {
          state_.learning_rate);
   state_.position += count;
   state_.loss_sum += loss * double(count);
-  return state_.loss_sum / double(state_.position);
 }
 
 void Trainer::finish_epoch() {

@@ -17,7 +17,8 @@ struct TrainingState {
   std::int64_t seed;
   std::int64_t batch_size;
   double learning_rate;
-  std::int64_t sample_count; ///< of the training set
+  std::int64_t sample_count; ///< of the training set, without those held out
+  std::int64_t validation_samples = 0; ///< how many are held out
 
   std::int64_t epoch = 0;    ///< epochs completed
   std::int64_t position = 0; ///< samples of the next epoch already seen
@@ -49,10 +50,17 @@ public:
 
   std::int64_t steps_per_epoch() const;
 
+  /// The steps taken since the training began, those of a resumed run included.
+  std::int64_t steps_done() const;
+
+  /// Of the samples of the epoch so far, each at its own step; 0 before the
+  /// first.
+  double mean_loss() const;
+
   /// Trains on the next minibatch; the last one of an epoch is smaller if the
-  /// batch size does not divide the data set. Returns the mean loss over the
-  /// epoch so far. Throws Diverged if the minibatch's is not finite.
-  double step();
+  /// batch size does not divide the data set. Throws Diverged if its loss is
+  /// not finite.
+  void step();
 
   /// Whether all of the epoch has been seen.
   bool epoch_done() const { return state_.position == state_.sample_count; }

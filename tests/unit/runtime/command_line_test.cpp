@@ -77,7 +77,9 @@ TEST_F(CommandLine, TrainEvaluatePredict) {
   while (std::getline(log, line)) {
     entry = nlohmann::json::parse(line);
     EXPECT_EQ(entry["epoch"], ++epochs);
-    EXPECT_EQ(entry.size(), 5u);
+    EXPECT_EQ(entry["step"], 38 * epochs); // 300 samples, 8 in a step
+    EXPECT_EQ(entry["samples"], 40);
+    EXPECT_EQ(entry.size(), 9u);
   }
   EXPECT_EQ(epochs, 3);
 
@@ -86,6 +88,7 @@ TEST_F(CommandLine, TrainEvaluatePredict) {
   auto result = nlohmann::json::parse(evaluated.out);
   EXPECT_EQ(result["test_loss"], entry["test_loss"]);
   EXPECT_EQ(result["test_error"], entry["test_error"]);
+  EXPECT_EQ(result["errors"], entry["errors"]);
 
   Outcome predicted =
       run("predict --checkpoint c --input test-x.npy --output p.npy");
@@ -124,6 +127,104 @@ TEST_F(CommandLine, ResumeContinues) {
   expect_error("train --data . --checkpoint b --resume --batch-size 9",
                "--batch-size 9 contradicts b, which was made with 8");
   expect_error("train --data . --resume", "--resume needs a file");
+}
+
+// The records of a log, without the times, which differ from run to run.
+std::vector<nlohmann::json> records_of(const std::string &log) {
+  std::istringstream lines(log);
+  std::vector<nlohmann::json> records;
+  for (std::string line; std::getline(lines, line);) {
+    records.push_back(nlohmann::json::parse(line));
+    records.back().erase("seconds");
+  }
+  return records;
+}
+
+TEST_F(CommandLine, SamplesAreHeldOut) {
+  // The test set is not touched.
+  std::filesystem::remove(directory / "test-x.npy");
+  Outcome trained = run("train --data . --epochs 2 --seed 3 --checkpoint c "
+                        "--validation-samples 60 --log l");
+  ASSERT_EQ(trained.status, 0) << trained.error;
+  EXPECT_THAT(trained.out, HasSubstr("validation loss  validation error"));
+  auto records = records_of(read_file(directory / "l"));
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[1]["step"], 60); // 240 samples, 8 in a step
+  EXPECT_EQ(records[1]["samples"], 60);
+  EXPECT_EQ(records[1]["validation_error"],
+            100 * records[1]["errors"].get<double>() / 60);
+
+  // A resumed run holds out the same ones.
+  run("train --data . --epochs 1 --seed 3 --checkpoint d "
+      "--validation-samples 60 --log m");
+  Outcome resumed = run("train --train-x train-x.npy --train-y train-y.npy "
+                        "--epochs 2 --checkpoint d --resume --log m");
+  ASSERT_EQ(resumed.status, 0) << resumed.error;
+  EXPECT_EQ(read_file(directory / "c"), read_file(directory / "d"));
+  EXPECT_EQ(records_of(read_file(directory / "m")), records);
+
+  expect_error("train --data . --checkpoint d --resume --validation-samples 30",
+               "--validation-samples 30 contradicts d, which was made with 60");
+  expect_error("train --data . --validation-samples 300",
+               "300 validation samples leave none to train on: the training "
+               "set has 300");
+  expect_error("train --data . --validation-samples 0", "not '0'");
+  expect_error("train --train-x train-x.npy --train-y train-y.npy "
+               "--test-y test-y.npy --validation-samples 30",
+               "the test set is not read");
+  expect_error("train --train-x train-x.npy --validation-samples 30",
+               "all of --train-x and --train-y");
+}
+
+TEST_F(CommandLine, EvaluationsWithinEpochsAreLogged) {
+  ASSERT_EQ(run("train --data . --epochs 2 --seed 3 --checkpoint a --log a.log "
+                "--evaluate-every 15")
+                .status,
+            0);
+  auto records = records_of(read_file(directory / "a.log"));
+  std::vector<int> epochs, steps;
+  for (const auto &record : records) {
+    epochs.push_back(record["epoch"]);
+    steps.push_back(record["step"]);
+  }
+  EXPECT_THAT(epochs, testing::ElementsAre(1, 1, 1, 2, 2, 2, 2));
+  // An epoch has 38 steps.
+  EXPECT_THAT(steps, testing::ElementsAre(15, 30, 38, 45, 60, 75, 76));
+
+  // They change nothing but the log.
+  run("train --data . --epochs 2 --seed 3 --checkpoint b --log b.log");
+  EXPECT_EQ(read_file(directory / "a"), read_file(directory / "b"));
+  auto epoch_records = records_of(read_file(directory / "b.log"));
+  EXPECT_EQ(epoch_records, (std::vector{records[2], records[6]}));
+
+  expect_error("train --data . --evaluate-every 15",
+               "--evaluate-every requires --log");
+  expect_error("train --data . --log l --evaluate-every 0", "not '0'");
+}
+
+// A run that was killed leaves records of steps that its checkpoint does not
+// have, and perhaps half a line.
+TEST_F(CommandLine, AResumedLogHasEveryStepOnce) {
+  std::string options = "train --data . --seed 3 --evaluate-every 15 --log ";
+  run(options + "a.log --epochs 2 --checkpoint a");
+  std::string whole = read_file(directory / "a.log");
+
+  run(options + "b.log --epochs 1 --checkpoint b");
+  std::size_t end_of_step_60 = 0;
+  for (int line = 0; line < 5; ++line)
+    end_of_step_60 = whole.find('\n', end_of_step_60) + 1;
+  write_file(directory / "b.log", whole.substr(0, end_of_step_60 + 9));
+  ASSERT_EQ(run(options + "b.log --epochs 2 --checkpoint b --resume").status,
+            0);
+  EXPECT_EQ(records_of(read_file(directory / "b.log")), records_of(whole));
+
+  // What is not a log is not cut.
+  for (const char *text : {"{\"epoch\": 1}\n", "[]\n", "hello\n"}) {
+    write_file(directory / "note", text);
+    expect_error(options + "note --epochs 3 --checkpoint b --resume",
+                 "note: line 1 is not a record of a training run");
+    EXPECT_EQ(read_file(directory / "note"), text);
+  }
 }
 
 TEST_F(CommandLine, ASignalSavesInTheMiddleOfAnEpoch) {

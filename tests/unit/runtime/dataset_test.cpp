@@ -5,7 +5,9 @@
 #include "expect_error.h"
 #include "temporary_directory.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 using namespace dann;
 using testing::HasSubstr;
@@ -107,19 +109,75 @@ TEST(Dataset, BatchesHoldTheSamplesAskedFor) {
   EXPECT_EQ(batch.y.shape(), Shape{1});
 }
 
+/// 100 samples, each recognised by its one feature, labelled by the tens of
+/// its number.
+Dataset numbered_samples(const Description &program) {
+  Tensor x(ElementType::U8, {100, 1}), y(ElementType::U8, {100});
+  for (int i = 0; i < 100; ++i) {
+    x.data<std::uint8_t>()[i] = std::uint8_t(i);
+    y.data<std::uint8_t>()[i] = std::uint8_t(i / 10);
+  }
+  return Dataset(Samples(x, program, "x"), y, program, "y");
+}
+
+/// The numbers of a part of numbered_samples; checks that each has its label.
+std::vector<int> numbers_of(const Dataset &part, const Description &program) {
+  std::vector<std::int64_t> indices(std::size_t(part.count()));
+  std::iota(indices.begin(), indices.end(), 0);
+  Batch batch(program, part.count());
+  Execution execution(1);
+  batch.gather(part, indices.data(), part.count(), execution);
+  std::vector<int> numbers;
+  for (std::int64_t i = 0; i < part.count(); ++i) {
+    numbers.push_back(int(std::lround(255 * batch.x.data<const float>()[i])));
+    EXPECT_EQ(batch.y.data<const std::int64_t>()[i], numbers.back() / 10);
+  }
+  return numbers;
+}
+
+TEST(ValidationSplit, DividesTheSamplesBySeed) {
+  Description program = description();
+  program.input_shape = {1};
+  program.input_minimum = 0;
+  program.classes = 10;
+  Dataset data = numbered_samples(program);
+  ValidationSplit split(data, 20, 3), again(data, 20, 3), other(data, 20, 4);
+  EXPECT_EQ(split.training.count(), 80);
+
+  std::vector<int> held_out = numbers_of(split.validation, program);
+  EXPECT_EQ(held_out.size(), 20u);
+  EXPECT_EQ(numbers_of(again.validation, program), held_out);
+  EXPECT_NE(numbers_of(other.validation, program), held_out);
+
+  // Each sample is in one of the parts.
+  std::vector<int> all = numbers_of(split.training, program);
+  all.insert(all.end(), held_out.begin(), held_out.end());
+  std::sort(all.begin(), all.end());
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(all[std::size_t(i)], i);
+
+  EXPECT_EQ(ValidationSplit(data, 99, 3).training.count(), 1);
+  EXPECT_ERROR(ValidationSplit(data, 100, 3), InvalidArgument,
+               "100 validation samples leave none to train on: the training "
+               "set has 100");
+}
+
 TEST(DataFiles, AreFoundByName) {
   TemporaryDirectory directory;
   for (const char *name : {"train-images-idx3-ubyte.gz", "train-y.npy",
                            "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"})
     write_file(directory / name, "");
-  DataFiles files = DataFiles::find(directory / "", true);
+  DataFiles files = DataFiles::find(directory / "", DataParts::TrainingAndTest);
   EXPECT_THAT(files.train_x, HasSubstr("train-images-idx3-ubyte.gz"));
   EXPECT_THAT(files.train_y, HasSubstr("train-y.npy"));
   std::filesystem::remove(directory / "train-y.npy");
-  EXPECT_ERROR(DataFiles::find(directory / "", true), InputOutput,
-               HasSubstr("has no train-labels-idx1-ubyte"));
-  EXPECT_THAT(DataFiles::find(directory / "", false).test_y,
+  EXPECT_ERROR(DataFiles::find(directory / "", DataParts::TrainingAndTest),
+               InputOutput, HasSubstr("has no train-labels-idx1-ubyte"));
+  EXPECT_THAT(DataFiles::find(directory / "", DataParts::Test).test_y,
               HasSubstr("t10k-labels-idx1-ubyte"));
+  std::filesystem::remove(directory / "t10k-labels-idx1-ubyte");
+  write_file(directory / "train-y.npy", "");
+  EXPECT_EQ(DataFiles::find(directory / "", DataParts::Training).test_y, "");
 }
 
 } // namespace

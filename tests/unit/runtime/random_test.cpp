@@ -31,6 +31,11 @@ TEST(Random, ShuffleDependsOnSeedAndEpoch) {
   EXPECT_NE(shuffled_indices(100, 1, 0), shuffled_indices(100, 1, 1));
 }
 
+TEST(Random, StreamsDiffer) {
+  EXPECT_NE(shuffled_indices(100, 1, 0),
+            shuffled_indices(100, 1, 0, RandomStream::Validation));
+}
+
 // A change of the order would change every training run.
 TEST(Random, ShuffleIsPinned) {
   EXPECT_EQ(shuffled_indices(8, 1, 0),

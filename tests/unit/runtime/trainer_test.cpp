@@ -61,10 +61,22 @@ TEST_F(TrainerTest, TheLossIsTheMeanOverSamples) {
   TrainingState state = start();
   state.learning_rate = 1e-30;
   Trainer trainer(session, data, state);
-  double loss = 0;
+  EXPECT_EQ(trainer.mean_loss(), 0);
   while (!trainer.epoch_done())
-    loss = trainer.step();
-  EXPECT_NEAR(loss, evaluate(session, data).loss, 1e-6);
+    trainer.step();
+  EXPECT_NEAR(trainer.mean_loss(), evaluate(session, data).loss, 1e-6);
+}
+
+TEST_F(TrainerTest, StepsAreCounted) {
+  session.initialize(5);
+  Trainer trainer(session, data, start());
+  for (std::int64_t step = 0; step < 7; ++step) {
+    EXPECT_EQ(trainer.steps_done(), step);
+    if (trainer.epoch_done())
+      trainer.finish_epoch();
+    EXPECT_EQ(trainer.steps_done(), step);
+    trainer.step();
+  }
 }
 
 // Interrupted after any number of steps, at the end of an epoch too.
@@ -161,10 +173,19 @@ TEST_F(TrainerTest, CheckpointsAreChecked) {
   expect("batch_size", "8x", ErrorCode::InvalidData, "batch_size is '8x'");
   expect("learning_rate", "nan", ErrorCode::InvalidData,
          "learning_rate is 'nan'");
+  expect("validation_samples", "-1", ErrorCode::InvalidData,
+         "validation_samples is '-1'");
   expect("epoch", "-1", ErrorCode::InvalidData, "epoch is '-1'");
+  expect("epoch", "9000000000000000000", ErrorCode::InvalidData, "epoch is");
   expect("position", "99", ErrorCode::InvalidData, "position is '99'");
   expect("position", "3", ErrorCode::InvalidData, "position is '3'");
   expect("seed", "99999999999999999999", ErrorCode::InvalidData, "seed is");
+
+  // As written before samples could be held out.
+  Metadata old = good;
+  old.erase("validation_samples");
+  save_tensors(path, parameters, old);
+  EXPECT_EQ(load_checkpoint(path, session).validation_samples, 0);
 
   save_tensors(path, parameters);
   EXPECT_ERROR(load_checkpoint(path, session), Incompatible,
