@@ -3,10 +3,8 @@
 #include "frontend/ModelFile.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
-#include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/MathExtras.h"
 
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -18,10 +16,6 @@ using namespace mlir::dann;
 namespace model = ::dann::model;
 using google::protobuf::TextFormat;
 
-// Far beyond any network that a CPU can train, and small enough that no product
-// of two sizes overflows.
-static constexpr int64_t kMaxSize = int64_t(1) << 24;
-static constexpr int64_t kMaxWeights = int64_t(1) << 31;
 static constexpr int kMaxLayers = 10000;
 
 namespace {
@@ -49,66 +43,27 @@ private:
 };
 } // namespace
 
-int64_t mlir::dann::getNumInputs(const model::Input &input) {
-  int64_t product = 1;
-  for (int64_t size : input.shape())
-    product *= size;
-  return product;
-}
-
-std::optional<ModelFile> ModelFile::parse(StringRef text, StringRef fileName,
-                                          MLIRContext *context) {
-  ModelFile file(fileName, context);
-  file.locations = std::make_shared<TextFormat::ParseInfoTree>();
+std::unique_ptr<ModelFile> ModelFile::parse(StringRef text, StringRef fileName,
+                                            MLIRContext *context) {
+  std::unique_ptr<ModelFile> file(new ModelFile(fileName, context));
   ErrorCollector errors(fileName, context);
   TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
-  parser.WriteLocationsTo(file.locations.get());
+  parser.WriteLocationsTo(&file->tree);
   if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     emitError(FileLineColLoc::get(context, fileName, 1, 1))
         << "the file is larger than 2 GB";
-    return std::nullopt;
+    return nullptr;
   }
   google::protobuf::io::ArrayInputStream stream(text.data(),
                                                 static_cast<int>(text.size()));
-  if (!parser.Parse(&stream, &file.model) || !file.check())
-    return std::nullopt;
+  if (!parser.Parse(&stream, &file->model))
+    return nullptr;
+  file->check();
+  if (file->hasErrors)
+    return nullptr;
   return file;
 }
-
-Location ModelFile::locate(const TextFormat::ParseInfoTree *tree,
-                           const google::protobuf::Message &message,
-                           StringRef field, int index,
-                           Location otherwise) const {
-  const auto *descriptor =
-      message.GetDescriptor()->FindFieldByName(field.str());
-  // The tree answers for entries that exist only; a singular field that is not
-  // given has the line -1.
-  if (!tree ||
-      (descriptor->is_repeated() &&
-       index >= message.GetReflection()->FieldSize(message, descriptor)))
-    return otherwise;
-  TextFormat::ParseLocation at =
-      tree->GetLocation(descriptor, descriptor->is_repeated() ? index : -1);
-  if (at.line < 0)
-    return otherwise;
-  return FileLineColLoc::get(context, fileName, at.line + 1, at.column + 1);
-}
-
-Location ModelFile::locate(StringRef field, int index) const {
-  return locate(locations.get(), model, field, index,
-                FileLineColLoc::get(context, fileName, 1, 1));
-}
-
-Location ModelFile::getLayerLocation(int index) const {
-  // The name appears in profiles, the position in diagnostics.
-  return NameLoc::get(StringAttr::get(context, "layer " + llvm::Twine(index)),
-                      locate("layer", index));
-}
-
-Location ModelFile::getInputLocation() const { return locate("input"); }
-
-Location ModelFile::getOptimizerLocation() const { return locate("optimizer"); }
 
 /// Names become part of file names, symbols and tensor names.
 static bool isName(StringRef name) {
@@ -117,186 +72,120 @@ static bool isName(StringRef name) {
   });
 }
 
-bool ModelFile::check() {
-  bool ok = true;
-  auto error = [&](StringRef field) {
-    ok = false;
-    return std::move(emitError(locate(field)) << field << ": ");
-  };
+static void checkName(const FileMessage &message, StringRef name) {
+  if (!isName(name))
+    message.error("name") << "must be letters, digits, '_', '-' and '.', but "
+                             "is \""
+                          << name << "\"";
+}
 
-  if (!isName(model.name()))
-    error("name") << "must be letters, digits, '_', '-' and '.', but is \""
-                  << model.name() << "\"";
-  ok &= checkInput();
+void ModelFile::check() {
+  FileMessage file = getFile();
+  checkName(file, model.name());
+  checkInput(file.getNested("input"));
   if (model.layer_size() == 0)
-    error("layer") << "there must be at least one layer";
+    file.error("layer") << "there must be at least one layer";
   if (model.layer_size() > kMaxLayers)
-    error("layer") << "there can be " << kMaxLayers
-                   << " layers at most, but are " << model.layer_size();
-  if (!ok)
-    return false;
+    file.error("layer") << "there can be " << kMaxLayers
+                        << " layers at most, but are " << model.layer_size();
+  if (hasErrors)
+    return;
+  checkLayers(file);
 
-  llvm::StringSet<> names;
-  for (int i = 0; i < model.layer_size(); ++i) {
-    model::Layer &layer = *model.mutable_layer(i);
-    if (!layer.has_name())
-      layer.set_name(std::to_string(i));
-    ok &= checkLayer(i);
-    if (!names.insert(layer.name()).second) {
-      emitError(getLayerLocation(i))
-          << "layer.name: two layers have the name \"" << layer.name() << "\"";
+  file.checkEnums();
+  if (model.loss() == model::LOSS_UNSPECIFIED)
+    file.error("loss") << "must be given, e.g. SOFTMAX_CROSS_ENTROPY";
+  if (!model.has_optimizer() ||
+      model.optimizer().kind_case() == model::Optimizer::KIND_NOT_SET)
+    file.error("optimizer") << "must be given, e.g. optimizer { sgd {} }";
+  else
+    file.getNested("optimizer").checkEnums();
+  checkDefaults(file.getNested("defaults"));
+}
+
+void ModelFile::checkInput(const FileMessage &place) {
+  const model::Input &input = model.input();
+  if (input.shape_size() == 0)
+    place.error("shape") << "must be given, e.g. shape: 784";
+  bool ok = true;
+  int64_t product = 1;
+  for (int i = 0; i < input.shape_size() && ok; ++i) {
+    int64_t size = input.shape(i);
+    ok = size >= 1 && size <= kMaxSize;
+    if (!ok) {
+      place.error("shape", i)
+          << "must be from 1 to " << kMaxSize << ", but is " << size;
+    } else if ((product *= size) > kMaxSize) {
+      place.error("shape", i)
+          << "there can be " << kMaxSize << " values at most in one sample";
       ok = false;
     }
   }
-
-  if (model.loss() == model::LOSS_UNSPECIFIED)
-    error("loss") << "must be given, e.g. SOFTMAX_CROSS_ENTROPY";
-  else if (!model::Loss_IsValid(model.loss()))
-    error("loss") << "unknown value " << static_cast<int64_t>(model.loss());
-  if (!model.has_optimizer() ||
-      model.optimizer().kind_case() == model::Optimizer::KIND_NOT_SET)
-    error("optimizer") << "must be given, e.g. optimizer { sgd {} }";
-  else if (!model::Optimizer_Projection_IsValid(model.optimizer().projection()))
-    error("optimizer") << "projection: unknown value "
-                       << static_cast<int64_t>(model.optimizer().projection());
-
-  model::Defaults &defaults = *model.mutable_defaults();
-  const auto *tree = locations->GetTreeForNested(
-      model.GetDescriptor()->FindFieldByName("defaults"), -1);
-  auto defaultsError = [&](StringRef field) {
-    ok = false;
-    return std::move(
-        emitError(locate(tree, defaults, field, 0, locate("defaults")))
-        << "defaults." << field << ": ");
-  };
-  if (!defaults.has_batch_size())
-    defaults.set_batch_size(32);
-  if (!defaults.has_epochs())
-    defaults.set_epochs(10);
-  if (defaults.batch_size() < 1 || defaults.batch_size() > kMaxSize)
-    defaultsError("batch_size") << "must be from 1 to " << kMaxSize
-                                << ", but is " << defaults.batch_size();
-  if (defaults.epochs() < 1 || defaults.epochs() > kMaxSize)
-    defaultsError("epochs")
-        << "must be from 1 to " << kMaxSize << ", but is " << defaults.epochs();
-  if (!defaults.has_learning_rate())
-    defaultsError("learning_rate") << "must be given";
-  else if (!std::isfinite(defaults.learning_rate()) ||
-           defaults.learning_rate() <= 0)
-    defaultsError("learning_rate") << "must be a positive number, but is "
-                                   << std::to_string(defaults.learning_rate());
-  return ok;
-}
-
-bool ModelFile::checkInput() {
-  const model::Input &input = model.input();
-  const auto *tree = locations->GetTreeForNested(
-      model.GetDescriptor()->FindFieldByName("input"), -1);
-  bool ok = true;
-  auto error = [&](StringRef field, int index = 0) {
-    ok = false;
-    return std::move(
-        emitError(locate(tree, input, field, index, locate("input")))
-        << "input." << field << ": ");
-  };
-  if (input.shape_size() == 0)
-    error("shape") << "must be given, e.g. shape: 784";
-  int64_t product = 1;
-  for (int i = 0; i < input.shape_size(); ++i) {
-    int64_t size = input.shape(i);
-    if (size < 1 || size > kMaxSize)
-      error("shape", i) << "must be from 1 to " << kMaxSize << ", but is "
-                        << size;
-    else if ((product *= size) > kMaxSize) {
-      error("shape", i) << "there can be " << kMaxSize
-                        << " values at most in one sample";
-      break;
-    }
-  }
-  if (!input.has_minimum() || !std::isfinite(input.minimum()))
-    error("minimum") << "must be given as a finite number, e.g. minimum: 0";
+  bool hasMinimum = input.has_minimum() && std::isfinite(input.minimum());
+  if (!hasMinimum)
+    place.error("minimum")
+        << "must be given as a finite number, e.g. minimum: 0";
   if (!input.has_maximum() || !std::isfinite(input.maximum()))
-    error("maximum") << "must be given as a finite number, e.g. maximum: 1";
-  else if (ok && input.minimum() >= input.maximum())
-    error("maximum") << "must be larger than minimum, but is "
-                     << std::to_string(input.maximum());
-  return ok;
+    place.error("maximum")
+        << "must be given as a finite number, e.g. maximum: 1";
+  else if (hasMinimum && input.minimum() >= input.maximum())
+    place.error("maximum") << "must be larger than minimum, but is "
+                           << std::to_string(input.maximum());
 }
 
-bool ModelFile::checkLayer(int index) {
-  const model::Layer &layer = model.layer(index);
-  const auto *layerTree = locations->GetTreeForNested(
-      model.GetDescriptor()->FindFieldByName("layer"), index);
-  bool ok = true;
-  auto layerError = [&](StringRef field) {
-    ok = false;
-    return std::move(
-        emitError(locate(layerTree, layer, field, 0, getLayerLocation(index)))
-        << "layer[" << index << "]." << field << ": ");
-  };
-  if (!isName(layer.name()))
-    layerError("name") << "must be letters, digits, '_', '-' and '.', but is \""
-                       << layer.name() << "\"";
-  if (layer.kind_case() == model::Layer::KIND_NOT_SET) {
-    emitError(getLayerLocation(index))
-        << "layer[" << index << "]: must be one of ei_dense, dense";
-    return false;
+void ModelFile::checkLayers(const FileMessage &file) {
+  llvm::StringSet<> names;
+  // Unknown behind a layer with errors.
+  std::optional<SampleShape> shape =
+      SampleShape(model.input().shape().begin(), model.input().shape().end());
+  for (int i = 0; i < model.layer_size(); ++i) {
+    const model::Layer &message = model.layer(i);
+    FileMessage place = file.getNested("layer", i);
+    std::unique_ptr<Layer> layer = Layer::create(message, i);
+    if (!layer) {
+      std::vector<std::string> kinds;
+      const auto *oneof = message.GetDescriptor()->FindOneofByName("kind");
+      for (int k = 0; k < oneof->field_count(); ++k)
+        kinds.push_back(oneof->field(k)->name());
+      place.error() << "must be one of " << llvm::join(kinds, ", ");
+      shape = std::nullopt;
+      continue;
+    }
+    if (message.has_name())
+      checkName(place, message.name());
+    if (!names.insert(layer->getName()).second) {
+      emitError(place.getLocation())
+          << "layer.name: two layers have the name \"" << layer->getName()
+          << "\"";
+      hasErrors = true;
+    }
+    StringRef kind =
+        message.GetReflection()
+            ->GetOneofFieldDescriptor(
+                message, message.GetDescriptor()->FindOneofByName("kind"))
+            ->name();
+    if (shape)
+      shape = layer->check(place.getNested(kind), *shape);
+    // The name appears in profiles, the position in diagnostics.
+    layer->setLocation(
+        NameLoc::get(StringAttr::get(context, "layer " + llvm::Twine(i)),
+                     place.getLocation()));
+    layers.push_back(std::move(layer));
   }
+  if (shape && shape->size() != 1)
+    file.error("layer", model.layer_size() - 1)
+        << "the last layer must give one number a class, but gives samples of "
+           "shape "
+        << llvm::join(
+               llvm::map_range(
+                   *shape, [](int64_t size) { return std::to_string(size); }),
+               " x ");
+}
 
-  bool isEi = layer.has_ei_dense();
-  StringRef kind = isEi ? "ei_dense" : "dense";
-  const google::protobuf::Message &body =
-      isEi ? static_cast<const google::protobuf::Message &>(layer.ei_dense())
-           : layer.dense();
-  const auto *tree = layerTree->GetTreeForNested(
-      layer.GetDescriptor()->FindFieldByName(kind.str()), -1);
-  auto error = [&](StringRef field) {
-    ok = false;
-    Location place =
-        locate(tree, body, field, 0,
-               locate(layerTree, layer, kind, 0, getLayerLocation(index)));
-    return std::move(emitError(place) << "layer[" << index << "]." << kind
-                                      << "." << field << ": ");
-  };
-  int64_t inputs = index == 0 ? getNumInputs(model.input())
-                   : model.layer(index - 1).has_ei_dense()
-                       ? model.layer(index - 1).ei_dense().excitatory()
-                       : model.layer(index - 1).dense().units();
-  auto checkSize = [&](StringRef field, bool given, int64_t size) {
-    if (!given)
-      error(field) << "must be given";
-    else if (size < 1 || size > kMaxSize)
-      error(field) << "must be from 1 to " << kMaxSize << ", but is " << size;
-    else if (inputs > 0 && inputs <= kMaxSize && size * inputs > kMaxWeights)
-      error(field) << size << " units with " << inputs
-                   << " inputs each are more than " << kMaxWeights
-                   << " weights";
-  };
-  if (isEi) {
-    const model::EiDense &ei = layer.ei_dense();
-    checkSize("excitatory", ei.has_excitatory(), ei.excitatory());
-    checkSize("inhibitory", ei.has_inhibitory(), ei.inhibitory());
-    if (ok && ei.excitatory() * ei.inhibitory() > kMaxWeights)
-      error("inhibitory") << "excitatory times inhibitory is more than "
-                          << kMaxWeights << " weights";
-    if (!model::EiDense_Inhibition_IsValid(ei.inhibition()))
-      error("inhibition") << "unknown value "
-                          << static_cast<int64_t>(ei.inhibition());
-    if (!model::EiDense_Initialization_IsValid(ei.initialization()))
-      error("initialization")
-          << "unknown value " << static_cast<int64_t>(ei.initialization());
-    if (!model::Activation_IsValid(ei.activation()))
-      error("activation") << "unknown value "
-                          << static_cast<int64_t>(ei.activation());
-  } else {
-    const model::Dense &dense = layer.dense();
-    checkSize("units", dense.has_units(), dense.units());
-    if (!model::Activation_IsValid(dense.activation()))
-      error("activation") << "unknown value "
-                          << static_cast<int64_t>(dense.activation());
-    if (!model::Dense_Sign_IsValid(dense.weight_sign()))
-      error("weight_sign") << "unknown value "
-                           << static_cast<int64_t>(dense.weight_sign());
-  }
-  return ok;
+void ModelFile::checkDefaults(const FileMessage &place) {
+  model::Defaults &defaults = *model.mutable_defaults();
+  defaults.set_batch_size(place.checkSize("batch_size", 32).value_or(1));
+  defaults.set_epochs(place.checkSize("epochs", 10).value_or(1));
+  place.checkNumber("learning_rate", "a positive number",
+                    [](double rate) { return rate > 0; });
 }

@@ -3,59 +3,56 @@
 #ifndef DANN_FRONTEND_MODELFILE_H
 #define DANN_FRONTEND_MODELFILE_H
 
+#include "frontend/FileMessage.h"
+#include "frontend/Layers/Layer.h"
 #include "model.pb.h"
 
-#include "mlir/IR/Location.h"
-
-#include <google/protobuf/text_format.h>
-
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace mlir::dann {
 
-/// The number of inputs of the first layer.
-int64_t getNumInputs(const ::dann::model::Input &input);
-
 /// A model file that has been checked: whatever it says can be built.
 ///
 /// Guaranteed are a name, an input of at least one value, at least one layer,
-/// each of a known kind and with positive sizes, unique layer names, a loss, an
-/// optimizer, and all defaults.
+/// layers that fit together and the last of which gives one number a class, a
+/// loss, an optimizer, and all defaults.
 class ModelFile {
 public:
   /// Parses and checks `text`. Errors are diagnostics at `fileName`, line and
-  /// column that name the field and its value; all are reported.
-  static std::optional<ModelFile> parse(StringRef text, StringRef fileName,
-                                        MLIRContext *context);
+  /// column that name the field and its value; all are reported. Returns null
+  /// if there are some.
+  static std::unique_ptr<ModelFile> parse(StringRef text, StringRef fileName,
+                                          MLIRContext *context);
 
   const ::dann::model::Model &getModel() const { return model; }
-  /// Where layer `index` stands in the file.
-  Location getLayerLocation(int index) const;
+  /// From the input on.
+  ArrayRef<std::unique_ptr<Layer>> getLayers() const { return layers; }
   /// Where the input and the optimizer stand in the file.
-  Location getInputLocation() const;
-  Location getOptimizerLocation() const;
+  Location getInputLocation() const { return getFile().getLocation("input"); }
+  Location getOptimizerLocation() const {
+    return getFile().getLocation("optimizer");
+  }
 
 private:
   ModelFile(StringRef fileName, MLIRContext *context)
       : fileName(fileName), context(context) {}
 
-  bool check();
-  bool checkInput();
-  bool checkLayer(int index);
-  /// Where a field of `message`, the entry `index` of a repeated one, stands,
-  /// or `otherwise` if it is not given.
-  Location locate(const google::protobuf::TextFormat::ParseInfoTree *tree,
-                  const google::protobuf::Message &message, StringRef field,
-                  int index, Location otherwise) const;
-  /// The same for a field of the model; the start of the file if not given.
-  Location locate(StringRef field, int index = 0) const;
+  FileMessage getFile() const {
+    return FileMessage(fileName, context, model, &tree, hasErrors);
+  }
+  void check();
+  void checkInput(const FileMessage &input);
+  void checkLayers(const FileMessage &file);
+  void checkDefaults(const FileMessage &defaults);
 
   std::string fileName;
   MLIRContext *context;
   ::dann::model::Model model;
-  // Shared because a ModelFile can be moved and the tree cannot.
-  std::shared_ptr<google::protobuf::TextFormat::ParseInfoTree> locations;
+  google::protobuf::TextFormat::ParseInfoTree tree;
+  std::vector<std::unique_ptr<Layer>> layers;
+  mutable bool hasErrors = false;
 };
 
 } // namespace mlir::dann

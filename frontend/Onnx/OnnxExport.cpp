@@ -36,6 +36,7 @@ private:
   LogicalResult addLayer(EiDenseOp op);
   LogicalResult addProduct(linalg::ContractOp op);
   LogicalResult addElementwise(linalg::GenericOp op);
+  LogicalResult addFlatten(tensor::CollapseShapeOp op);
 
   /// Adds a node that computes `result`: the layer `name`, or with a `suffix`
   /// what belongs to it.
@@ -266,6 +267,16 @@ LogicalResult Exporter::addElementwise(linalg::GenericOp op) {
   return success();
 }
 
+/// Of samples in a row each, ONNX has a Flatten.
+LogicalResult Exporter::addFlatten(tensor::CollapseShapeOp op) {
+  SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+  if (groups.size() != 2 || groups[0].size() != 1)
+    return fail(op);
+  addNode("Flatten", op.getSrc(), op.getResult(), layers.lookup(op.getSrc()),
+          "flatten");
+  return success();
+}
+
 LogicalResult Exporter::addOperation(Operation *op) {
   auto isComputed = [&](Value value) { return names.contains(value); };
   // Operands of those that become nodes, which say what they stand for; they
@@ -286,6 +297,8 @@ LogicalResult Exporter::addOperation(Operation *op) {
       .Case([&](EiDenseOp layer) { return addLayer(layer); })
       .Case([&](linalg::ContractOp product) { return addProduct(product); })
       .Case([&](linalg::GenericOp generic) { return addElementwise(generic); })
+      .Case(
+          [&](tensor::CollapseShapeOp flatten) { return addFlatten(flatten); })
       .Default([&](Operation *other) { return fail(other); });
 }
 

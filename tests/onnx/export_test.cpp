@@ -61,7 +61,9 @@ protected:
     for (const dann::EntryPoint &entry : program.description().entry_points)
       for (const dann::Argument &argument : entry.arguments)
         if (argument.name == "x") {
-          Tensor x(ElementType::F64, {5, argument.shape[1]});
+          dann::Shape shape = argument.shape;
+          shape[0] = 5;
+          Tensor x(ElementType::F64, shape);
           for (std::int64_t i = 0; i < x.element_count(); ++i)
             x.data<double>()[i] = uniform(generator);
           return x;

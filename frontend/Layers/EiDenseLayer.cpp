@@ -1,0 +1,114 @@
+//===- EiDenseLayer.cpp - Excitatory units with inhibition of their own ---===//
+
+#include "frontend/Layers/Layer.h"
+
+#include <cmath>
+#include <numbers>
+
+using namespace mlir;
+using namespace mlir::dann;
+namespace model = ::dann::model;
+
+namespace {
+
+class EiDenseLayer : public Layer {
+public:
+  explicit EiDenseLayer(const model::EiDense &message) : message(message) {}
+
+  std::optional<SampleShape> check(const FileMessage &place,
+                                   ArrayRef<int64_t> input) override {
+    inputs = getNumElements(input);
+    auto excitatory = place.checkSize("excitatory");
+    auto inhibitory = place.checkSize("inhibitory");
+    bool fits =
+        (!excitatory ||
+         checkWeights(place, "excitatory", *excitatory, inputs)) &
+        (!inhibitory || checkWeights(place, "inhibitory", *inhibitory, inputs));
+    if (fits && excitatory && inhibitory &&
+        *excitatory * *inhibitory > kMaxWeights)
+      place.error("inhibitory") << "excitatory times inhibitory is more than "
+                                << kMaxWeights << " weights";
+    place.checkEnums();
+    if (!excitatory)
+      return std::nullopt;
+    return SampleShape{*excitatory};
+  }
+
+  void addParameters(ParameterBuilder &b) const override {
+    int64_t d = inputs, ne = message.excitatory(), ni = message.inhibitory();
+    auto rule = message.initialization();
+    if (rule == model::EiDense::DEFAULT)
+      rule = isDivisive() ? model::EiDense::EXPONENTIAL
+                          : model::EiDense::MEAN_EXCITATION;
+
+    // The authors' scales: inputs of hidden layers are taken to have
+    // E[x^2] = 1 and E[x]^2 = 1 / (2 pi). docs/model.md derives them.
+    const double twoPi = 2 * std::numbers::pi;
+    auto fanIn = static_cast<double>(d);
+    double sigma = isFirst() ? std::sqrt(1 / (2 * fanIn))
+                             : std::sqrt(twoPi / (fanIn * (twoPi - 1)));
+    if (rule == model::EiDense::MEAN_EXCITATION)
+      sigma = ne == 1 ? std::sqrt(2 / fanIn)
+                      : std::sqrt(2 * static_cast<double>(ne) /
+                                  (fanIn * static_cast<double>(ne - 1)));
+    auto exponential = [&](double scale, ArrayRef<int64_t> shape) {
+      return b.random(Distribution::Exponential, scale, shape);
+    };
+
+    Value wex = exponential(sigma, {ne, d}), wix, wei;
+    switch (rule) {
+    case model::EiDense::IID_INHIBITION: {
+      double scale = std::sqrt(sigma / static_cast<double>(ni));
+      wix = exponential(scale, {ni, d});
+      wei = exponential(scale, {ne, ni});
+      break;
+    }
+    case model::EiDense::MEAN_EXCITATION:
+      wix = b.meanOfRows(wex, ni);
+      wei = b.normalizeRows(exponential(sigma, {ne, ni}));
+      break;
+    default:
+      wix = ni == 1 ? b.meanOfRows(wex, 1) : exponential(sigma, {ni, d});
+      wei = b.filled({ne, ni}, 1 / static_cast<double>(ni));
+    }
+    b.add(Role::Wex, Sign::Nonneg, wex);
+    b.add(Role::Wix, Sign::Nonneg, wix);
+    b.add(Role::Wei, Sign::Nonneg, wei);
+    if (isDivisive()) {
+      double alpha = std::log(std::sqrt((twoPi - 1) / fanIn));
+      b.add(Role::Alpha, Sign::Any, b.filled({ni}, alpha));
+      b.add(Role::Gain, Sign::Nonneg, b.filled({ne}, 1));
+    }
+    b.add(Role::Bias, Sign::Any, b.filled({ne}, 0));
+  }
+
+  Value buildForward(ForwardBuilder &b, Value x) const override {
+    x = b.flatten(x);
+    Value wex = b.takeParameter(), wix = b.takeParameter();
+    Value wei = b.takeParameter();
+    Value alpha = isDivisive() ? b.takeParameter() : Value();
+    Value gain = isDivisive() ? b.takeParameter() : Value();
+    Value bias = b.takeParameter();
+    // Added to the divisor, for inputs without any excitation (the authors'
+    // released code).
+    APFloat epsilon(1e-8);
+    Value z = EiDenseOp::create(b.getBuilder(), b.getLoc(),
+                                b.getBatchType({message.excitatory()}), x, wex,
+                                wix, wei, alpha, gain, bias, epsilon);
+    return b.activate(message.activation(), z);
+  }
+
+private:
+  bool isDivisive() const {
+    return message.inhibition() == model::EiDense::DIVISIVE;
+  }
+
+  model::EiDense message;
+  int64_t inputs = 0;
+};
+
+} // namespace
+
+std::unique_ptr<Layer> mlir::dann::createLayer(const model::EiDense &message) {
+  return std::make_unique<EiDenseLayer>(message);
+}

@@ -1,0 +1,108 @@
+//===- LayerBuilders.h - What layers build with ---------------------------===//
+
+#ifndef DANN_FRONTEND_LAYERS_LAYERBUILDERS_H
+#define DANN_FRONTEND_LAYERS_LAYERBUILDERS_H
+
+#include "Dann/Dann.h"
+#include "Utils/LinalgBuilder.h"
+#include "model.pb.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace mlir::dann {
+
+struct Parameter {
+  std::string name;
+  Role role;
+  Sign sign;
+  RankedTensorType type;
+  Location loc;
+  Value initial; // in @init
+};
+
+/// Builds the initial values of parameters, in `@init`.
+class ParameterBuilder {
+public:
+  ParameterBuilder(OpBuilder &builder, FloatType elementType, Value seed)
+      : builder(builder), elementType(elementType), seed(seed),
+        loc(builder.getUnknownLoc()) {}
+
+  /// The layer whose parameters come next.
+  void startLayer(StringRef name, Location layerLoc) {
+    prefix = name.str();
+    loc = layerLoc;
+  }
+
+  /// Adds a parameter of the current layer, "<layer>.<role>". `scope` comes
+  /// between the two in layers with several parameters of a role.
+  void add(Role role, Sign sign, Value initial, StringRef scope = "");
+  ArrayRef<Parameter> getParameters() const { return parameters; }
+
+  /// Random numbers from a stream of its own.
+  Value random(Distribution distribution, double scale,
+               ArrayRef<int64_t> shape);
+  /// A tensor with one value everywhere.
+  Value filled(ArrayRef<int64_t> shape, double value);
+  /// `rows` copies of the mean over the first dimension of `tensor`: its rows
+  /// if it is a matrix, its filters if it holds those of a convolution.
+  Value meanOfRows(Value tensor, int64_t rows);
+  /// Each row of a nonnegative matrix divided by its sum.
+  Value normalizeRows(Value matrix);
+  Value negate(Value tensor);
+
+  /// For what has no form of its own here.
+  LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }
+  FloatType getElementType() const { return elementType; }
+
+private:
+  OpBuilder &builder;
+  FloatType elementType;
+  Value seed;
+  std::string prefix;
+  Location loc;
+  int64_t numStreams = 0;
+  SmallVector<Parameter> parameters;
+};
+
+/// Builds the network, in `@forward`.
+class ForwardBuilder {
+public:
+  /// `parameters` are the values of all parameters of the network.
+  ForwardBuilder(OpBuilder &builder, FloatType elementType,
+                 ValueRange parameters)
+      : builder(builder), elementType(elementType), remaining(parameters),
+        loc(builder.getUnknownLoc()) {}
+
+  void startLayer(Location layerLoc) { loc = layerLoc; }
+
+  /// The next parameter of the network.
+  Value takeParameter() {
+    Value parameter = remaining.front();
+    remaining = remaining.drop_front();
+    return parameter;
+  }
+
+  /// x [B, sizes...] as [B, product of the sizes].
+  Value flatten(Value x);
+  /// The activation, entry by entry.
+  Value activate(::dann::model::Activation activation, Value z);
+  /// z [B, units] + bias [units].
+  Value addBias(Value z, Value bias);
+  /// [B, sample...] of the network's element type.
+  RankedTensorType getBatchType(ArrayRef<int64_t> sample) const;
+
+  OpBuilder &getBuilder() { return builder; }
+  LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }
+  Location getLoc() const { return loc; }
+  FloatType getElementType() const { return elementType; }
+
+private:
+  OpBuilder &builder;
+  FloatType elementType;
+  ValueRange remaining;
+  Location loc;
+};
+
+} // namespace mlir::dann
+
+#endif // DANN_FRONTEND_LAYERS_LAYERBUILDERS_H
