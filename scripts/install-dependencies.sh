@@ -16,7 +16,8 @@ build=(
   dataset-fashion-mnist
 )
 test=(
-  libgtest-dev libgmock-dev libonnx-testdata python3 python3-numpy clang-format-14
+  libgtest-dev libgmock-dev libonnx-testdata clang-format-14
+  python3 python3-numpy python3-matplotlib
   dpkg-dev file pkg-config
 )
 benchmark=(
