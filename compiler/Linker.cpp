@@ -16,11 +16,18 @@ std::string mlir::dann::getDefaultLibraryDirectory() {
   // Any address in this program leads to its file.
   std::string program = llvm::sys::fs::getMainExecutable(
       nullptr, reinterpret_cast<void *>(&getDefaultLibraryDirectory));
-  llvm::SmallString<256> path(program);
-  llvm::sys::path::remove_filename(path);
-  llvm::sys::path::append(path, "..", "lib");
-  llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
-  return path.str().str();
+  auto seenFromProgram = [&](StringRef directory) {
+    llvm::SmallString<256> path(program);
+    llvm::sys::path::remove_filename(path);
+    llvm::sys::path::append(path, "..", directory);
+    llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
+    return path.str().str();
+  };
+  // As in the build tree, if the program was not installed.
+  std::string built = seenFromProgram("lib");
+  std::string installed = seenFromProgram(DANN_INSTALL_LIBDIR);
+  return llvm::sys::fs::exists(installed + "/libdann_runtime.so") ? installed
+                                                                  : built;
 }
 
 /// The path of the C compiler, empty if there is none.

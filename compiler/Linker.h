@@ -13,7 +13,8 @@ namespace mlir::dann {
 LogicalResult link(StringRef objectPath, StringRef outputPath, bool isShared,
                    StringRef libraryDirectory, Location loc);
 
-/// ../lib, seen from this program.
+/// Where the runtime is, seen from this program: in the tree that it was built
+/// in, or installed in.
 std::string getDefaultLibraryDirectory();
 
 } // namespace mlir::dann

@@ -15,7 +15,11 @@ build=(
   nlohmann-json3-dev libcli11-dev librandom123-dev
   dataset-fashion-mnist
 )
-test=(libgtest-dev libgmock-dev libonnx-testdata python3 python3-numpy clang-format-14)
+test=(
+  libgtest-dev libgmock-dev libonnx-testdata clang-format-14
+  python3 python3-numpy python3-matplotlib
+  dpkg-dev file pkg-config
+)
 benchmark=(
   python3 python3-numpy python3-torch python3-onnx python3-matplotlib
   libopenblas0-openmp

@@ -19,6 +19,7 @@ config.environment["PATH"] = os.pathsep.join(
 )
 # Debian's Python, which has the NumPy that its packages install.
 config.substitutions.append(("%python", "/usr/bin/python3"))
+config.substitutions.append(("%build", config.dann_build))
 config.substitutions.append(("%examples", os.path.join(config.dann_source, "examples")))
 config.substitutions.append(("%data", "/usr/share/datasets/fashion-mnist"))
 config.substitutions.append(("%onnx-proto", config.onnx_proto))
@@ -31,5 +32,9 @@ config.substitutions.append(
         "/usr/include/onnx/onnx.proto <",
     )
 )
+# What applications that use an instrumented runtime are built with.
+if config.dann_sanitize:
+    for flags in ["CFLAGS", "CXXFLAGS"]:
+        config.environment[flags] = "-fsanitize=" + config.dann_sanitize
 # Unset CHECK variables between CHECK-LABELs.
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
