@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats the C++ sources with clang-format 14.
+# Formats the C and C++ sources with clang-format 14.
 #
 # usage: scripts/format.sh [--check]
 #
@@ -19,5 +19,5 @@ case "${1:-}" in
 esac
 
 # New files that git does not ignore belong to the sources as well.
-git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.h' '*.hpp' |
+git ls-files -z --cached --others --exclude-standard -- '*.c' '*.cpp' '*.h' '*.hpp' |
   xargs -0 clang-format-14 "${arguments[@]}"
