@@ -206,7 +206,7 @@ func.func @exp(%x: memref<?xf32>, %y: memref<?xf64>) {
 
 // An operation with several results, of random number generators.
 // CHECK-LABEL: func @extended
-// CHECK: arith.mului_extended {{.*}} : vector<8xi32>
+// CHECK: arith.mului_extended {{.*}} : vector<4xi32>
 func.func @extended(%u: memref<?xi32>) {
   linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%u : memref<?xi32>) {
   ^bb0(%out: i32):
