@@ -172,7 +172,8 @@ def page(
     seeds = ", ".join(map(str, experiment.seeds))
     text = [
         f"# {experiment.title}\n",
-        f"\nMade by `examples/experiments/run.py {experiment.name}.toml`.\n",
+        "\nMade by `examples/experiments/run.py "
+        f"examples/experiments/{experiment.name}.toml`.\n",
         f"\n{experiment.epochs} epochs; mean ± standard deviation over the seeds "
         f"{seeds}. Test errors and losses are means of the last "
         f"{experiment.averaged} evaluations of a run, one every "

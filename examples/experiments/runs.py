@@ -135,7 +135,7 @@ class Runner:
             result = "diverged"
         else:
             error = outcome.last(f"{run.evaluated}_error", 1)
-            result = f"{run.evaluated} error {error:.2f} %, {outcome.seconds:.0f} s"
+            result = f"last {run.evaluated} error {error:.2f} %, {outcome.seconds:.0f} s"
         print(f"{label}: {result}", file=sys.stderr, flush=True)
         if not keep:
             self.checkpoint(run).unlink(missing_ok=True)
