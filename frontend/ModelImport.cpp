@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -128,7 +129,8 @@ OwningOpRef<ModuleOp> mlir::dann::importModelFile(StringRef text,
                                                   FloatType elementType) {
   MLIRContext *context = elementType.getContext();
   context->loadDialect<arith::ArithDialect, DannDialect, func::FuncDialect,
-                       linalg::LinalgDialect, tensor::TensorDialect>();
+                       linalg::LinalgDialect, math::MathDialect,
+                       tensor::TensorDialect>();
   std::unique_ptr<ModelFile> file = ModelFile::parse(text, fileName, context);
   if (!file)
     return nullptr;

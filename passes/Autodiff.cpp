@@ -201,6 +201,8 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
     for (auto [i, gradient] : llvm::enumerate(results))
       if (!gradient)
         gradient = linalg.zerosLike(mapping.lookup(wrt[i - 1]));
+    for (Value auxiliary : terminator->getOperands().drop_front())
+      results.push_back(mapping.lookupOrDefault(auxiliary));
     op.replaceAllUsesWith(results);
     op.erase();
     return success();

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/DialectConversion.h"
 
+#include <cmath>
 #include <limits>
 #include <numbers>
 
@@ -297,15 +298,14 @@ struct LowerRandom : OpRewritePattern<RandomOp> {
     auto type = cast<RankedTensorType>(op.getValues().getType());
     SmallVector<OpFoldResult> sizes;
     for (int64_t size : type.getShape())
-      sizes.push_back(rewriter.getIndexAttr(size));
+      sizes.push_back(ShapedType::isDynamic(size)
+                          ? OpFoldResult(op.getCount())
+                          : rewriter.getIndexAttr(size));
     Value init = outer.empty(sizes, type.getElementType());
     auto body = [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
       Type i32 = b.getI32Type(), i64 = b.getI64Type();
       auto integer = [&](int64_t value) -> Value {
         return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-      };
-      auto real = [&](double value) -> Value {
-        return arith::ConstantOp::create(b, b.getF64FloatAttr(value));
       };
       auto lowWord = [&](Value value) -> Value {
         return arith::TruncIOp::create(b, i32, value);
@@ -317,36 +317,78 @@ struct LowerRandom : OpRewritePattern<RandomOp> {
       for (auto [loop, size] : llvm::enumerate(type.getShape())) {
         Value index = arith::IndexCastOp::create(
             b, i64, linalg::IndexOp::create(b, loop));
-        position = arith::AddIOp::create(
-            b, arith::MulIOp::create(b, position, integer(size)), index);
+        // The size of the first dimension, the one that may not be known, is
+        // not part of any position.
+        if (loop > 0)
+          position = arith::MulIOp::create(b, position, integer(size));
+        position = arith::AddIOp::create(b, position, index);
       }
       Value stream = integer(op.getStream());
       auto words = philox(b,
                           {lowWord(position), highWord(position),
                            lowWord(stream), highWord(stream)},
                           {lowWord(args[0]), highWord(args[0])});
-      Value log = math::LogOp::create(b, uniform(b, words[0], words[1]));
-      Value scale = real(op.getScale().convertToDouble());
-      Value value;
-      if (op.getDistribution() == Distribution::Exponential) {
-        value = arith::MulFOp::create(b, arith::NegFOp::create(b, scale), log);
-      } else {
-        Value radius =
-            math::SqrtOp::create(b, arith::MulFOp::create(b, real(-2), log));
-        Value angle = arith::MulFOp::create(b, real(2 * std::numbers::pi),
-                                            uniform(b, words[2], words[3]));
-        Value normal =
-            arith::MulFOp::create(b, radius, math::CosOp::create(b, angle));
-        value = arith::MulFOp::create(b, scale, normal);
-      }
-      if (type.getElementType() != b.getF64Type())
-        value = arith::TruncFOp::create(b, type.getElementType(), value);
-      return value;
+      return draw(b, op, words, type.getElementType());
     };
     rewriter.replaceOp(op, outer.generic(type.getRank(), {{op.getSeed(), {}}},
                                          {init, LinalgBuilder::allLoops(init)},
                                          body));
     return success();
+  }
+
+private:
+  /// The number of the distribution that belongs to the words of a generator.
+  static Value draw(ImplicitLocOpBuilder &b, RandomOp op,
+                    const std::array<Value, 4> &words, Type element) {
+    double mean = op.getMean().convertToDouble();
+    double scale = op.getScale().convertToDouble();
+    if (op.getDistribution() == Distribution::Bernoulli) {
+      auto bound = static_cast<int64_t>(std::llround(0x1p32 * (mean / scale)));
+      Value word = arith::ExtUIOp::create(b, b.getI64Type(), words[0]);
+      Value isDrawn = arith::CmpIOp::create(
+          b, arith::CmpIPredicate::ult, word,
+          arith::ConstantOp::create(b, b.getI64IntegerAttr(bound)));
+      return arith::SelectOp::create(
+          b, isDrawn,
+          arith::ConstantOp::create(b, b.getFloatAttr(element, scale)),
+          arith::ConstantOp::create(b, b.getFloatAttr(element, 0)));
+    }
+    Value value = drawReal(b, op.getDistribution(), mean, scale, words);
+    if (element == b.getF64Type())
+      return value;
+    return arith::TruncFOp::create(b, element, value);
+  }
+
+  static Value drawReal(ImplicitLocOpBuilder &b, Distribution distribution,
+                        double mean, double scale,
+                        const std::array<Value, 4> &words) {
+    auto real = [&](double value) -> Value {
+      return arith::ConstantOp::create(b, b.getF64FloatAttr(value));
+    };
+    auto multiply = [&](double factor, Value value) -> Value {
+      return arith::MulFOp::create(b, real(factor), value);
+    };
+    auto shift = [&](Value value, double by) -> Value {
+      return by == 0 ? value : arith::AddFOp::create(b, value, real(by));
+    };
+    Value first = uniform(b, words[0], words[1]);
+    if (distribution == Distribution::Uniform)
+      return shift(multiply(2 * scale, first), mean - scale);
+    Value log = math::LogOp::create(b, first);
+    if (distribution == Distribution::Exponential)
+      return multiply(-scale, log);
+    Value radius = math::SqrtOp::create(b, multiply(-2, log));
+    Value angle =
+        multiply(2 * std::numbers::pi, uniform(b, words[2], words[3]));
+    Value normal =
+        arith::MulFOp::create(b, radius, math::CosOp::create(b, angle));
+    if (distribution == Distribution::Normal)
+      return shift(multiply(scale, normal), mean);
+    // The normal distribution of the logarithm.
+    double ratio = scale / mean;
+    double variance = std::log1p(ratio * ratio);
+    return math::ExpOp::create(b, shift(multiply(std::sqrt(variance), normal),
+                                        std::log(mean) - variance / 2));
   }
 };
 

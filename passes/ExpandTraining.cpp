@@ -1,10 +1,15 @@
 //===- ExpandTraining.cpp - Make the training entry points ----------------===//
 
 #include "passes/Passes.h"
+#include "passes/TrainingForward.h"
 
 #include "Dann/Dann.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::dann {
@@ -51,14 +56,21 @@ public:
   }
 
   LogicalResult run() {
-    for (StringRef name :
-         {"loss", "loss_and_gradients", "train_step", "evaluate"})
+    for (StringRef name : {StringRef("loss"), StringRef(kTrainingLoss),
+                           StringRef("loss_and_gradients"),
+                           StringRef("train_step"), StringRef("evaluate")})
       if (Operation *other =
               SymbolTable::lookupSymbolIn(training->getParentOp(), name))
         return other->emitError()
                << "the name '" << name << "' is taken: "
                << "dann-expand-training makes a function of that name";
-    buildLoss();
+    FailureOr<TrainingForward> built = buildTrainingForward(forward);
+    if (failed(built))
+      return failure();
+    trained = *built;
+    buildLoss("loss", {forward, /*takesKey=*/false, /*updated=*/{}});
+    if (trained.function != forward)
+      buildLoss(kTrainingLoss, trained);
     buildLossAndGradients();
     buildEvaluate();
     forward->setAttr(DannDialect::kInferenceAttr, builder.getUnitAttr());
@@ -108,49 +120,75 @@ private:
     return all;
   }
 
-  Value callForward(Value x, ValueRange weights) {
-    SmallVector<Value> operands = {x};
-    llvm::append_range(operands, weights);
-    return func::CallOp::create(builder, forward, operands).getResult(0);
+  /// The arguments of a function that trains: `first`, parameters, and a random
+  /// key if the training form of the network takes one.
+  SmallVector<Slot> trainingSlots(std::initializer_list<Slot> first) {
+    SmallVector<Slot> all = slots(first);
+    if (trained.takesKey)
+      all.push_back({RankedTensorType::get({}, builder.getI64Type()),
+                     named(kRandomKey), loc()});
+    return all;
   }
 
-  void buildLoss() {
-    auto function =
-        start("loss", slots({input, y}), {{scalar, named("loss"), loc()}},
-              /*isPublic=*/false);
+  /// The loss of the logits of a network; also what else the network returns.
+  void buildLoss(StringRef name, TrainingForward network) {
+    SmallVector<Slot> results = {{scalar, named("loss"), loc()}};
+    for (Type type : network.function.getResultTypes().drop_front())
+      results.push_back({type, builder.getDictionaryAttr({}), loc()});
+    auto function = start(
+        name, network.takesKey ? trainingSlots({input, y}) : slots({input, y}),
+        results, /*isPublic=*/false);
     auto arguments = function.getArguments();
-    Value logits = callForward(arguments[0], arguments.drop_front(2));
+    SmallVector<Value> operands = {arguments[0]};
+    llvm::append_range(operands, arguments.drop_front(2));
+    auto call = func::CallOp::create(builder, network.function, operands);
     Value loss;
     switch (training.getLoss()) {
     case Loss::SoftmaxCrossEntropy:
-      loss =
-          SoftmaxCrossEntropyOp::create(builder, scalar, logits, arguments[1]);
+      loss = SoftmaxCrossEntropyOp::create(builder, scalar, call.getResult(0),
+                                           arguments[1]);
     }
-    func::ReturnOp::create(builder, loss);
+    SmallVector<Value> returned(call.getResults());
+    returned[0] = loss;
+    func::ReturnOp::create(builder, returned);
   }
 
-  /// Calls @loss on x, y and the parameters.
+  static bool isTrained(const Slot &parameter) {
+    return dann::isTrained(
+        parameter.attributes.getAs<RoleAttr>(DannDialect::kRoleAttr)
+            .getValue());
+  }
+
+  /// Calls the loss that training minimises on x, y, the parameters and the
+  /// key. There is a gradient for each parameter that is trained.
   ValueAndGradOp buildValueAndGrad(ArrayRef<Value> operands) {
-    SmallVector<Type> gradientTypes;
+    SmallVector<Type> types;
     SmallVector<int64_t> wrt;
     for (auto [i, parameter] : llvm::enumerate(parameters)) {
-      gradientTypes.push_back(parameter.type);
+      if (!isTrained(parameter))
+        continue;
+      types.push_back(parameter.type);
       wrt.push_back(2 + i);
     }
-    return ValueAndGradOp::create(builder, scalar, gradientTypes, "loss",
-                                  operands, wrt);
+    llvm::append_range(types, trained.function.getResultTypes().drop_front());
+    return ValueAndGradOp::create(
+        builder, scalar, types,
+        trained.function == forward ? "loss" : kTrainingLoss, operands, wrt);
   }
 
   void buildLossAndGradients() {
     SmallVector<Slot> results = {{scalar, named("loss"), loc()}};
     for (const Slot &parameter : parameters)
-      results.push_back({parameter.type,
-                         named("grad/" + parameterName(parameter).getValue()),
-                         parameter.loc});
-    auto function = start("loss_and_gradients", slots({input, y}), results,
-                          /*isPublic=*/true);
+      if (isTrained(parameter))
+        results.push_back({parameter.type,
+                           named("grad/" + parameterName(parameter).getValue()),
+                           parameter.loc});
+    auto function = start("loss_and_gradients", trainingSlots({input, y}),
+                          results, /*isPublic=*/true);
     auto operands = llvm::to_vector_of<Value>(function.getArguments());
-    func::ReturnOp::create(builder, buildValueAndGrad(operands).getResults());
+    func::ReturnOp::create(
+        builder,
+        buildValueAndGrad(operands).getResults().take_front(results.size()));
   }
 
   void buildEvaluate() {
@@ -164,7 +202,10 @@ private:
     auto loss = func::CallOp::create(
         builder, TypeRange(scalar), "loss",
         llvm::to_vector_of<Value>(function.getArguments()));
-    Value logits = callForward(arguments[0], arguments.drop_front(2));
+    SmallVector<Value> operands = {arguments[0]};
+    llvm::append_range(operands, arguments.drop_front(2));
+    Value logits =
+        func::CallOp::create(builder, forward, operands).getResult(0);
     Value errors = CountErrorsOp::create(builder, count, logits, arguments[1]);
     func::ReturnOp::create(builder, ValueRange{loss.getResult(0), errors});
   }
@@ -173,6 +214,8 @@ private:
     constexpr unsigned firstParameter = 3;
     SmallVector<Slot> results = {{scalar, named("loss"), loc()}};
     for (auto [i, parameter] : llvm::enumerate(parameters)) {
+      if (!isUpdated(i))
+        continue;
       NamedAttrList attributes;
       for (StringRef kept : {DannDialect::kNameAttr, DannDialect::kSignAttr})
         if (Attribute value = parameter.attributes.get(kept))
@@ -183,21 +226,28 @@ private:
                          attributes.getDictionary(builder.getContext()),
                          parameter.loc});
     }
-    auto function =
-        start("train_step",
-              slots({input, y, {scalar, named("learning_rate"), loc()}}),
-              results, /*isPublic=*/true);
+    auto function = start(
+        "train_step",
+        trainingSlots({input, y, {scalar, named("learning_rate"), loc()}}),
+        results, /*isPublic=*/true);
     function->setAttr(DannDialect::kSettingsAttr, describeTraining());
 
     auto arguments = function.getArguments();
     SmallVector<Value> operands = {arguments[0], arguments[1]};
     llvm::append_range(operands, arguments.drop_front(firstParameter));
     auto valueAndGrad = buildValueAndGrad(operands);
+    auto gradients = valueAndGrad.getGradients().begin();
     SmallVector<Value> returned = {valueAndGrad.getValue()};
     for (auto [i, slot] : llvm::enumerate(parameters)) {
+      if (!isTrained(slot)) {
+        if (isUpdated(i))
+          returned.push_back(valueAndGrad.getAuxiliary()[std::distance(
+              trained.updated.begin(), llvm::find(trained.updated, i + 1))]);
+        continue;
+      }
       builder.setLoc(slot.loc);
       Value parameter = arguments[firstParameter + i];
-      Value gradient = valueAndGrad.getGradients()[i];
+      Value gradient = *gradients++;
       if (training.getCorrectInhibition()) {
         std::optional<Correction> correction;
         if (failed(findCorrection(forward.getArgument(i + 1),
@@ -223,6 +273,12 @@ private:
     builder.setLoc(loc());
     func::ReturnOp::create(builder, returned);
     return success();
+  }
+
+  /// Whether a training step gives parameter `index` a new value.
+  bool isUpdated(unsigned index) {
+    return isTrained(parameters[index]) ||
+           llvm::is_contained(trained.updated, index + 1);
   }
 
   /// What is known of the training when `dann.training` is gone.
@@ -271,8 +327,12 @@ private:
 
   Location loc() { return training.getLoc(); }
 
+  // The loss of the network's training form, where it has one.
+  static constexpr StringLiteral kTrainingLoss = "loss_training";
+
   TrainingOp training;
   func::FuncOp forward;
+  TrainingForward trained; // what is differentiated
   ImplicitLocOpBuilder builder;
   RankedTensorType scalar;
   Slot input{{}, {}, builder.getUnknownLoc()};

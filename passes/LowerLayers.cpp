@@ -1,4 +1,4 @@
-//===- LowerLayers.cpp - E/I layers as products and elementwise maths -----===//
+//===- LowerLayers.cpp - Layers as products and elementwise maths ---------===//
 
 #include "passes/Passes.h"
 
@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -257,10 +258,195 @@ struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
   }
 };
 
+//===----------------------------------------------------------------------===//
+// Polarities
+//===----------------------------------------------------------------------===//
+
+bool isInInference(Operation *op) {
+  auto function = op->getParentOfType<func::FuncOp>();
+  return function && function->hasAttr(DannDialect::kInferenceAttr);
+}
+
+/// The polarity of each column, [d].
+Value getColumnPolarity(OpBuilder &builder, ApplyPolarityOp op) {
+  if (op.getPolarity())
+    return op.getPolarity();
+  RankedTensorType weights = op.getMagnitude().getType();
+  Type element = weights.getElementType();
+  auto type = RankedTensorType::get(weights.getShape().slice(1, 1), element);
+  SmallVector<Attribute> signs(type.getDimSize(0),
+                               builder.getFloatAttr(element, 1));
+  std::fill(signs.begin() + static_cast<int64_t>(*op.getExcitatory()),
+            signs.end(), builder.getFloatAttr(element, -1));
+  return arith::ConstantOp::create(builder, op.getLoc(),
+                                   DenseElementsAttr::get(type, signs));
+}
+
+/// `tensor` times what belongs to the position along its dimension `dimension`.
+Value scaleAlong(LinalgBuilder &b, Value tensor, unsigned dimension,
+                 Value factors) {
+  return b.elementwise(
+      {{tensor, LinalgBuilder::allLoops(tensor)}, {factors, {dimension}}},
+      tensor, multiply);
+}
+
+struct LowerApplyPolarity : OpRewritePattern<ApplyPolarityOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ApplyPolarityOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Value magnitude = op.getMagnitude();
+    auto loops = LinalgBuilder::allLoops(magnitude);
+    Value weights =
+        op.isByColumn()
+            ? scaleAlong(b, magnitude, 1, getColumnPolarity(rewriter, op))
+            : b.elementwise({{magnitude, loops}, {op.getPolarity(), loops}},
+                            magnitude, multiply);
+    rewriter.replaceOp(op, weights);
+    return success();
+  }
+};
+
+/// Moves a polarity of columns from weights, which a training step would have
+/// to scale anew each time, to the activations that they multiply:
+///
+///   x . (w * p)^T = (x * p) . w^T,    dz . (w * p) = (dz . w) * p,
+///   (dz^T . x) * p = dz^T . (x * p).
+///
+/// The gradient is then a product, which an SGD step adds to the magnitudes as
+/// it is. In inference signed weights are prepared once instead.
+struct MovePolarity : OpRewritePattern<ApplyPolarityOp> {
+  MovePolarity(MLIRContext *context)
+      : OpRewritePattern(context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(ApplyPolarityOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.isByColumn() || op.getMagnitude().getType().getRank() != 2 ||
+        isInInference(op))
+      return rewriter.notifyMatchFailure(op, "has to stay with its weights");
+    if (auto gradient = op.getMagnitude().getDefiningOp<linalg::ContractOp>())
+      return moveIntoGradient(op, gradient, rewriter);
+    auto users = llvm::to_vector(op->getUsers());
+    if (!llvm::all_of(users,
+                      [&](Operation *user) { return isLinear(user, op); }))
+      return rewriter.notifyMatchFailure(op, "has users other than products");
+    Value polarity = getColumnPolarity(rewriter, op);
+    for (Operation *user : users)
+      moveIntoUser(op, polarity, cast<linalg::ContractOp>(user), rewriter);
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  static bool isProduct(linalg::ContractOp product) {
+    auto fill = product.getOutputs()[0].getDefiningOp<linalg::FillOp>();
+    return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+  }
+
+  /// Whether `user` is a product of the weights with something else.
+  static bool isLinear(Operation *user, ApplyPolarityOp op) {
+    auto product = dyn_cast<linalg::ContractOp>(user);
+    return product && isProduct(product) &&
+           (product.getInputs()[0] == op.getWeights()) !=
+               (product.getInputs()[1] == op.getWeights());
+  }
+
+  static LogicalResult moveIntoGradient(ApplyPolarityOp op,
+                                        linalg::ContractOp product,
+                                        PatternRewriter &rewriter) {
+    auto maps = product.getIndexingMapsArray();
+    AffineExpr row = maps[2].getResult(0), column = maps[2].getResult(1);
+    if (!product->hasOneUse() || !isProduct(product))
+      return failure();
+    for (unsigned i : {0, 1}) {
+      auto position = maps[i].getResultPosition(column);
+      if (!position || maps[i].getResultPosition(row))
+        continue;
+      LinalgBuilder b(rewriter, op.getLoc());
+      SmallVector<Value> operands = product->getOperands();
+      operands[i] = scaleAlong(b, operands[i], *position,
+                               getColumnPolarity(rewriter, op));
+      rewriter.replaceOp(op, mlir::clone(rewriter, product.getOperation(),
+                                         product->getResultTypes(), operands));
+      return success();
+    }
+    return failure();
+  }
+
+  static void moveIntoUser(ApplyPolarityOp op, Value polarity,
+                           linalg::ContractOp product,
+                           PatternRewriter &rewriter) {
+    unsigned mine = product.getInputs()[0] == op.getWeights() ? 0 : 1;
+    auto maps = product.getIndexingMapsArray();
+    AffineExpr column = maps[mine].getResult(1);
+    SmallVector<Value> operands = product->getOperands();
+    operands[mine] = op.getMagnitude();
+    rewriter.setInsertionPoint(product);
+    LinalgBuilder b(rewriter, op.getLoc());
+    auto inOther = maps[1 - mine].getResultPosition(column);
+    if (inOther)
+      operands[1 - mine] =
+          scaleAlong(b, operands[1 - mine], *inOther, polarity);
+    Value result = mlir::clone(rewriter, product.getOperation(),
+                               product->getResultTypes(), operands)
+                       ->getResult(0);
+    if (!inOther)
+      result =
+          scaleAlong(b, result, *maps[2].getResultPosition(column), polarity);
+    rewriter.replaceOp(product, result);
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Layers that differ in training
+//===----------------------------------------------------------------------===//
+
+struct LowerDropout : OpRewritePattern<DropoutOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DropoutOp op,
+                                PatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, op.getX());
+    return success();
+  }
+};
+
+struct LowerBatchNorm : OpRewritePattern<BatchNormOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(BatchNormOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Type type = op.getX().getType().getElementType();
+    Value epsilon = b.constant(type, op.getEpsilon().convertToDouble());
+    Value one = b.constant(type, 1);
+    // Of the parameters alone: prepared once.
+    Value scale = b.elementwise(
+        {{op.getVariance(), {0}}}, op.getVariance(),
+        [&](ImplicitLocOpBuilder &b, ValueRange args) {
+          Value sum = arith::AddFOp::create(b, args[0], epsilon);
+          return arith::DivFOp::create(b, one, math::SqrtOp::create(b, sum));
+        });
+    rewriter.replaceOp(
+        op,
+        b.elementwise({{op.getX(), LinalgBuilder::allLoops(op.getX())},
+                       {op.getMean(), {1}},
+                       {scale, {1}}},
+                      op.getX(), [](ImplicitLocOpBuilder &b, ValueRange args) {
+                        Value centred =
+                            arith::SubFOp::create(b, args[0], args[1]);
+                        return arith::MulFOp::create(b, centred, args[2]);
+                      }));
+    return success();
+  }
+};
+
 struct LowerLayersPass : dann::impl::LowerLayersBase<LowerLayersPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerEiDense, LowerEiDenseGrad>(&getContext());
+    patterns.add<LowerEiDense, LowerEiDenseGrad, LowerApplyPolarity,
+                 MovePolarity, LowerDropout, LowerBatchNorm>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -45,9 +45,21 @@ def ExpandTraining : Pass<"dann-expand-training", "::mlir::ModuleOp"> {
     used by two layers in ways that ask for different corrections is an error.
 
     `@evaluate` and the function that is trained become `dann.inference`.
+
+    If the network has operations that differ in training
+    (`TrainingModeOpInterface`), the gradients are those of a private clone
+    `@forward_training` in which they have their training form. It takes one
+    more argument, `random_key`, if one of them is random; so do `@train_step`
+    and `@loss_and_gradients`. Running statistics (`#dann<role stat>`) that the
+    training form updates are results of it and of `@train_step`. They and fixed
+    polarities (`#dann<role polarity>`) have no gradient and no step.
   }];
-  let dependentDialects = ["::mlir::dann::DannDialect",
-                           "::mlir::func::FuncDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::dann::DannDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def Autodiff : Pass<"dann-autodiff", "::mlir::ModuleOp"> {

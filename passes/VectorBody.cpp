@@ -79,8 +79,7 @@ bool mlir::dann::hasVectorBody(linalg::GenericOp op) {
   for (Operation &nested : op.getBody()->without_terminator()) {
     if (isa<linalg::IndexOp, arith::ConstantOp>(nested))
       continue;
-    if (!OpTrait::hasElementwiseMappableTraits(&nested) ||
-        nested.getNumResults() != 1)
+    if (!OpTrait::hasElementwiseMappableTraits(&nested))
       return false;
   }
   return true;
@@ -123,9 +122,10 @@ mlir::dann::buildVectorBody(ImplicitLocOpBuilder &b, linalg::GenericOp op,
       operands.push_back(get(operand));
     OperationState state(b.getLoc(), nested.getName());
     state.addOperands(operands);
-    state.addTypes(VectorType::get({width}, nested.getResult(0).getType()));
+    for (Type type : nested.getResultTypes())
+      state.addTypes(VectorType::get({width}, type));
     state.addAttributes(nested.getAttrs());
-    mapping.map(nested.getResult(0), b.create(state)->getResult(0));
+    mapping.map(nested.getResults(), b.create(state)->getResults());
   }
   SmallVector<Value> results;
   for (Value value : op.getBody()->getTerminator()->getOperands())

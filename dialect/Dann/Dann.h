@@ -28,6 +28,10 @@
 
 namespace mlir::dann {
 
+/// Whether parameters of this role are trained: have gradients and steps of the
+/// optimizer.
+bool isTrained(Role role);
+
 /// The lattice operations on signs: Zero lies below Nonneg and Nonpos, Any
 /// above both.
 Sign joinSigns(Sign a, Sign b);

@@ -141,6 +141,10 @@ LogicalResult DannDialect::verifyRegionResultAttribute(
   return verifySignatureAttribute(op, type, attribute, /*isResult=*/true);
 }
 
+bool mlir::dann::isTrained(Role role) {
+  return role != Role::Stat && role != Role::Polarity;
+}
+
 //===----------------------------------------------------------------------===//
 // Signs
 //===----------------------------------------------------------------------===//

@@ -79,14 +79,20 @@ def Dann_Role : I32Enum<"Role", "what a parameter is in its layer", [
     I32EnumCase<"Alpha", 3, "alpha">,  // log strength of divisive inhibition
     I32EnumCase<"Gain", 4, "g">,
     I32EnumCase<"Bias", 5, "b">,
-    I32EnumCase<"Weight", 6, "w">]> {  // weights of a standard layer
+    I32EnumCase<"Weight", 6, "w">,     // weights of a standard layer
+    I32EnumCase<"Stat", 7, "stat">,    // running statistics, not trained
+    // Signs of weights, 1 and -1, not trained.
+    I32EnumCase<"Polarity", 8, "polarity">]> {
   let cppNamespace = "::mlir::dann";
 }
 def Dann_RoleAttr : EnumAttr<Dann_Dialect, Dann_Role, "role">;
 
 def Dann_Distribution : I32Enum<"Distribution", "a distribution of initial values", [
     I32EnumCase<"Exponential", 0, "exponential">,  // mean = std = scale
-    I32EnumCase<"Normal", 1, "normal">]> {         // mean 0, std = scale
+    I32EnumCase<"Normal", 1, "normal">,            // std = scale
+    I32EnumCase<"Uniform", 2, "uniform">,          // mean - scale to mean + scale
+    I32EnumCase<"Lognormal", 3, "lognormal">,      // std = scale
+    I32EnumCase<"Bernoulli", 4, "bernoulli">]> {   // 0 or scale
   let cppNamespace = "::mlir::dann";
 }
 def Dann_DistributionAttr

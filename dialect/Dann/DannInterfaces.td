@@ -71,4 +71,32 @@ def Dann_EILayerOpInterface : OpInterface<"EILayerOpInterface"> {
   ];
 }
 
+def Dann_TrainingModeOpInterface : OpInterface<"TrainingModeOpInterface"> {
+  let cppNamespace = "::mlir::dann";
+  let description = [{
+    An operation that does something else while the network is trained, e.g.
+    dropout. `--dann-expand-training` replaces it by its training form in the
+    function that is differentiated.
+  }];
+  let methods = [
+    InterfaceMethod<"Whether the training form reads the random key.",
+      "bool", "needsRandomKey", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
+        Builds the training form. Sets `results`, one value for each result of
+        the operation. `key` is a tensor<i64>, another number at each step, for
+        random numbers from stream `stream`, which is the operation's own; it is
+        null if `needsRandomKey()` is false.
+
+        If the operation keeps statistics in parameters, the rule sets
+        `updates[i]` to what shall be the parameter's value, given as operand
+        `i`, after the step.
+      }],
+      "void", "buildTrainingForm",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Value":$key,
+           "int64_t":$stream,
+           "::llvm::MutableArrayRef<::mlir::Value>":$results,
+           "::llvm::MutableArrayRef<::mlir::Value>":$updates)>
+  ];
+}
+
 #endif // DANN_INTERFACES

@@ -215,8 +215,8 @@ LogicalResult TrainingOp::verifySymbolUses(SymbolTableCollection &symbols) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult ValueAndGradOp::verify() {
-  if (getGradients().size() != getWrt().size())
-    return emitOpError() << "has " << getGradients().size() << " gradients for "
+  if (getOthers().size() < getWrt().size())
+    return emitOpError() << "has " << getOthers().size() << " gradients for "
                          << getWrt().size() << " positions in wrt";
   llvm::BitVector seen(getArgs().size());
   for (auto [position, gradient] : llvm::zip(getWrt(), getGradients())) {
@@ -241,9 +241,14 @@ LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "'" << getCallee() << "' is not a function";
   if (function.getArgumentTypes() != getArgs().getTypes())
     return emitOpError() << "arguments do not fit '" << getCallee() << "'";
-  if (function.getResultTypes() != ArrayRef<Type>(getValue().getType()))
-    return emitOpError() << "'" << getCallee() << "' must return one "
-                         << getValue().getType();
+  SmallVector<Type> results = {getValue().getType()};
+  llvm::append_range(results, getAuxiliary().getTypes());
+  if (function.getResultTypes() != ArrayRef(results)) {
+    InFlightDiagnostic diagnostic = emitOpError() << "'" << getCallee()
+                                                  << "' must return one ";
+    llvm::interleave(results, diagnostic, " and one ");
+    return diagnostic;
+  }
   return success();
 }
 
@@ -311,14 +316,54 @@ void ProjectOp::inferResultSigns(ArrayRef<Sign>,
 //===----------------------------------------------------------------------===//
 
 LogicalResult RandomOp::verify() {
-  if (!cast<RankedTensorType>(getValues().getType()).hasStaticShape())
-    return emitOpError("the shape must be static");
+  auto type = cast<RankedTensorType>(getValues().getType());
+  bool isCounted = type.getRank() > 0 && type.isDynamicDim(0);
+  if (type.getNumDynamicDims() > isCounted || isCounted != !!getCount())
+    return emitOpError("the shape must be static, but for a first dimension "
+                       "given as count");
   if (!getScale().isFinite() || getScale().isNegative())
     return emitOpError("scale must be finite and not negative");
-  return success();
+  if (!getMean().isFinite())
+    return emitOpError("mean must be finite");
+  switch (getDistribution()) {
+  case Distribution::Exponential:
+    if (!getMean().isZero())
+      return emitOpError("the mean of an exponential distribution is its "
+                         "scale");
+    return success();
+  case Distribution::Lognormal:
+    if (getMean().isZero() || getMean().isNegative())
+      return emitOpError("the mean of a lognormal distribution must be "
+                         "positive");
+    return success();
+  case Distribution::Bernoulli:
+    if (getScale().isZero() || getMean().isNegative() || getMean() > getScale())
+      return emitOpError("the mean of a bernoulli distribution must be from 0 "
+                         "to scale, which is positive");
+    return success();
+  case Distribution::Normal:
+  case Distribution::Uniform:
+    return success();
+  }
+  llvm_unreachable("unknown distribution");
 }
 
 void RandomOp::inferResultSigns(ArrayRef<Sign>, MutableArrayRef<Sign> results) {
-  results[0] =
-      getDistribution() == Distribution::Exponential ? Sign::Nonneg : Sign::Any;
+  double mean = getMean().convertToDouble();
+  double scale = getScale().convertToDouble();
+  switch (getDistribution()) {
+  case Distribution::Exponential:
+  case Distribution::Lognormal:
+  case Distribution::Bernoulli:
+    results[0] = Sign::Nonneg;
+    return;
+  case Distribution::Normal:
+    results[0] = Sign::Any;
+    return;
+  case Distribution::Uniform:
+    results[0] = mean >= scale    ? Sign::Nonneg
+                 : mean <= -scale ? Sign::Nonpos
+                                  : Sign::Any;
+    return;
+  }
 }

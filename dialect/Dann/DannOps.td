@@ -131,6 +131,129 @@ def Dann_EiDenseGradOp : Dann_Op<"ei_dense_grad", [
 }
 
 //===----------------------------------------------------------------------===//
+// Weights of fixed polarity
+//===----------------------------------------------------------------------===//
+
+def Dann_ApplyPolarityOp : Dann_Op<"apply_polarity", [
+    Pure, AllTypesMatch<["magnitude", "weights"]>,
+    DeclareOpInterfaceMethods<Dann_DifferentiableOpInterface, ["buildVjp"]>,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>]> {
+  let summary = "weights of fixed signs from their magnitudes";
+  let description = [{
+    Multiplies each magnitude by its polarity, 1 (excitatory) or -1
+    (inhibitory). The magnitude is what is trained, under the contract that it
+    is nonnegative; so no weight ever changes its sign. The polarity is one of
+
+    - a number: the first `excitatory` columns (dimension 1, the presynaptic
+      units) are excitatory, all others inhibitory (ColumnEI);
+    - a vector `[d]` over the columns;
+    - a tensor of the magnitude's shape, one sign for each weight.
+
+    The cotangent of the magnitude is that of the weights times the polarity; a
+    polarity has none.
+
+    Constraints:
+    1. There is either `excitatory` or a polarity.
+    2. Columns need a magnitude of rank 2 at least; their number d is static,
+       and `excitatory` is from 0 to d.
+    3. A polarity is `[d]` or has the shape of the magnitude, and its element
+       type. Its values are 1 and -1, which whoever stores them checks.
+
+    Example:
+
+    ```mlir
+    %w = dann.apply_polarity %m excitatory 500 : tensor<10x550xf32>
+    %v = dann.apply_polarity %n by %p : tensor<10x550xf32>, tensor<10x550xf32>
+    ```
+  }];
+  let arguments = (ins Dann_Tensor:$magnitude, Optional<Dann_Tensor>:$polarity,
+                       OptionalAttr<I64Attr>:$excitatory);
+  let results = (outs Dann_Tensor:$weights);
+  let assemblyFormat = [{
+    $magnitude (`by` $polarity^)? (`excitatory` $excitatory^)? attr-dict `:`
+    type($magnitude) (`,` type($polarity)^)?
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let extraClassDeclaration = [{
+    /// Whether there is one polarity for each column.
+    bool isByColumn();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Layers that differ in training
+//===----------------------------------------------------------------------===//
+
+def Dann_DropoutOp : Dann_Op<"dropout", [
+    Pure, AllTypesMatch<["x", "y"]>,
+    DeclareOpInterfaceMethods<Dann_DifferentiableOpInterface, ["buildVjp"]>,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>,
+    DeclareOpInterfaceMethods<Dann_TrainingModeOpInterface,
+                              ["needsRandomKey"]>]> {
+  let summary = "inverted dropout";
+  let description = [{
+    The identity. In training each entry becomes 0 with probability `rate`, and
+    is divided by 1 - rate otherwise, so that the mean stays. (Srivastava et
+    al., JMLR 2014, in the inverted form.)
+
+    Constraints: rate is at least 0 and less than 1.
+
+    Example:
+
+    ```mlir
+    %y = dann.dropout %x rate 0.5 : tensor<?x500xf32>
+    ```
+  }];
+  let arguments = (ins Dann_Tensor:$x, F64Attr:$rate);
+  let results = (outs Dann_Tensor:$y);
+  let assemblyFormat = "$x `rate` $rate attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
+def Dann_BatchNormOp : Dann_Op<"batch_norm", [
+    Pure, AllTypesMatch<["x", "y"]>,
+    DeclareOpInterfaceMethods<Dann_InferSignOpInterface>,
+    DeclareOpInterfaceMethods<Dann_TrainingModeOpInterface>]> {
+  let summary = "normalisation of each unit over the batch";
+  let description = [{
+    `(x - mean) / sqrt(variance + epsilon)`, for x of [B, units, ...] with one
+    running mean and variance for each unit.
+
+    In training the mean m and the variance v are those of the n entries that
+    the unit has in the batch, v with the divisor n, and the running ones become
+
+        mean     <- (1 - momentum) * mean     + momentum * m
+        variance <- (1 - momentum) * variance + momentum * v * n / (n - 1)
+
+    (n - 1 counts as 1 where n is 1, so that the factor is defined). That is
+    batch normalisation (Ioffe and Szegedy, 2015) with the statistics of
+    PyTorch, without gain and bias.
+
+    Constraints:
+    1. x has rank 2 at least; mean and variance are [units], which is static.
+    2. All have one element type.
+    3. epsilon is finite and not negative, momentum from 0 to 1.
+
+    Example:
+
+    ```mlir
+    %y = dann.batch_norm %x mean(%m) variance(%v)
+       : tensor<?x500xf32>, tensor<500xf32>, tensor<500xf32>
+    ```
+  }];
+  let arguments = (ins Dann_Tensor:$x, Dann_Vector:$mean, Dann_Vector:$variance,
+                       DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
+                       DefaultValuedAttr<F64Attr, "0.1">:$momentum);
+  let results = (outs Dann_Tensor:$y);
+  let assemblyFormat = [{
+    $x `mean` `(` $mean `)` `variance` `(` $variance `)` attr-dict `:`
+    type($x) `,` type($mean) `,` type($variance)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Losses
 //===----------------------------------------------------------------------===//
 
@@ -252,7 +375,9 @@ def Dann_ValueAndGradOp : Dann_Op<"value_and_grad", [
     Calls `callee`, which returns one floating-point scalar (a 0-d tensor), and
     returns that and its gradients with respect to the arguments at the
     positions `wrt`, in their order. `--dann-autodiff` replaces the operation by
-    the function's body and its reverse sweep.
+    the function's body and its reverse sweep. If the function has more results,
+    they are auxiliary: they come behind the gradients, and nothing flows back
+    from them.
 
     Example:
 
@@ -264,11 +389,19 @@ def Dann_ValueAndGradOp : Dann_Op<"value_and_grad", [
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyRankedTensor>:$args,
                        DenseI64ArrayAttr:$wrt);
-  let results = (outs Dann_Scalar:$value, Variadic<Dann_Tensor>:$gradients);
+  let results = (outs Dann_Scalar:$value, Variadic<AnyRankedTensor>:$others);
   let assemblyFormat = [{
     $callee `(` $args `)` `wrt` $wrt attr-dict `:` functional-type($args, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::ResultRange getGradients() {
+      return getOthers().take_front(getWrt().size());
+    }
+    ::mlir::ResultRange getAuxiliary() {
+      return getOthers().drop_front(getWrt().size());
+    }
+  }];
 }
 
 def Dann_CorrectInhibitionOp : Dann_Op<"correct_inhibition", [
@@ -356,28 +489,55 @@ def Dann_RandomOp : Dann_Op<"random", [
     Entry i of the flattened result is drawn from Philox4x32-10 (Salmon et al.,
     SC 2011) with the 64-bit seed as key and the 64-bit numbers i and stream as
     counter, low words first, so it depends on nothing but seed, stream and i. The words v0..v3 give
-    u = ((v0 << 32 | v1) >> 11) 2^-53 + 2^-54 and likewise u' from v2, v3, from
-    which `exponential` returns -scale log(u) and `normal`
-    scale sqrt(-2 log(u)) cos(2 pi u'), computed in f64.
+    u = ((v0 << 32 | v1) >> 11) 2^-53 + 2^-54 and likewise u' from v2, v3, and
+    n = sqrt(-2 log(u)) cos(2 pi u'), from which the distributions return, in
+    f64:
 
-    Constraints: the shape is static; scale is finite and not negative.
+    | distribution  | value | mean and deviation |
+    | ------------- | ----- | ------------------ |
+    | `exponential` | -scale log(u) | both scale |
+    | `normal`      | mean + scale n | mean, scale |
+    | `uniform`     | mean + scale (2 u - 1) | mean, scale / sqrt(3) |
+    | `lognormal`   | exp(log(mean^2 / sqrt(mean^2 + scale^2)) + sqrt(log(1 + scale^2 / mean^2)) n) | mean, scale |
+    | `bernoulli`   | scale if v0 < 2^32 mean / scale, else 0 | scale with probability mean / scale |
+
+    Constraints:
+    1. Every dimension but the first is static, and the first one, if it is not,
+       is given as `count`.
+    2. scale is finite and not negative, mean is finite.
+    3. An exponential distribution has no mean of its own (0). The mean of a
+       lognormal one is positive, that of a bernoulli one from 0 to scale, where
+       scale is positive.
 
     Example:
 
     ```mlir
     %w = dann.random exponential scale 0.025 stream 3 seed %seed
        : tensor<i64> -> tensor<500x784xf32>
+    %mask = dann.random bernoulli mean 1.0 scale 2.0 stream 4 seed %key count %b
+          : tensor<i64> -> tensor<?x500xf32>
     ```
   }];
-  let arguments = (ins Dann_DistributionAttr:$distribution, F64Attr:$scale,
+  let arguments = (ins Dann_DistributionAttr:$distribution,
+                       DefaultValuedAttr<F64Attr, "0.0">:$mean, F64Attr:$scale,
                        ConfinedAttr<I64Attr, [IntNonNegative]>:$stream,
-                       Dann_Count:$seed);
+                       Dann_Count:$seed, Optional<Index>:$count);
   let results = (outs Dann_Tensor:$values);
   let assemblyFormat = [{
-    `` $distribution `scale` $scale
-    `stream` $stream `seed` $seed attr-dict `:`
+    `` $distribution (`mean` $mean^)? `scale` $scale
+    `stream` $stream `seed` $seed (`count` $count^)? attr-dict `:`
     type($seed) `->` type($values)
   }];
+  let builders = [
+    /// Of mean 0, or the mean of an exponential distribution.
+    OpBuilder<(ins "::mlir::Type":$type,
+                   "::mlir::dann::Distribution":$distribution,
+                   "::llvm::APFloat":$scale, "int64_t":$stream,
+                   "::mlir::Value":$seed), [{
+      build($_builder, $_state, type, distribution, ::llvm::APFloat(0.0), scale,
+            static_cast<uint64_t>(stream), seed, ::mlir::Value());
+    }]>
+  ];
   let hasVerifier = 1;
 }
 

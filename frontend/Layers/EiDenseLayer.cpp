@@ -47,28 +47,33 @@ public:
     auto fanIn = static_cast<double>(d);
     double sigma = isFirst() ? std::sqrt(1 / (2 * fanIn))
                              : std::sqrt(twoPi / (fanIn * (twoPi - 1)));
-    if (rule == model::EiDense::MEAN_EXCITATION)
+    bool isLognormal = rule == model::EiDense::LOGNORMAL_MEAN_EXCITATION;
+    if (rule == model::EiDense::MEAN_EXCITATION || isLognormal)
       sigma = ne == 1 ? std::sqrt(2 / fanIn)
                       : std::sqrt(2 * static_cast<double>(ne) /
                                   (fanIn * static_cast<double>(ne - 1)));
-    auto exponential = [&](double scale, ArrayRef<int64_t> shape) {
-      return b.random(Distribution::Exponential, scale, shape);
+    // Of mean and deviation `scale`.
+    auto draw = [&](double scale, ArrayRef<int64_t> shape) {
+      return isLognormal
+                 ? b.random(Distribution::Lognormal, scale, shape, scale)
+                 : b.random(Distribution::Exponential, scale, shape);
     };
 
-    Value wex = exponential(sigma, {ne, d}), wix, wei;
+    Value wex = draw(sigma, {ne, d}), wix, wei;
     switch (rule) {
     case model::EiDense::IID_INHIBITION: {
       double scale = std::sqrt(sigma / static_cast<double>(ni));
-      wix = exponential(scale, {ni, d});
-      wei = exponential(scale, {ne, ni});
+      wix = draw(scale, {ni, d});
+      wei = draw(scale, {ne, ni});
       break;
     }
     case model::EiDense::MEAN_EXCITATION:
+    case model::EiDense::LOGNORMAL_MEAN_EXCITATION:
       wix = b.meanOfRows(wex, ni);
-      wei = b.normalizeRows(exponential(sigma, {ne, ni}));
+      wei = b.normalizeRows(draw(sigma, {ne, ni}));
       break;
     default:
-      wix = ni == 1 ? b.meanOfRows(wex, 1) : exponential(sigma, {ni, d});
+      wix = ni == 1 ? b.meanOfRows(wex, 1) : draw(sigma, {ni, d});
       wei = b.filled({ne, ni}, 1 / static_cast<double>(ni));
     }
     b.add(Role::Wex, Sign::Nonneg, wex);

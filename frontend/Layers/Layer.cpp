@@ -15,6 +15,12 @@ std::unique_ptr<Layer> Layer::create(const model::Layer &message, int index) {
   case model::Layer::kDense:
     layer = createLayer(message.dense());
     break;
+  case model::Layer::kDropout:
+    layer = createLayer(message.dropout());
+    break;
+  case model::Layer::kColumnEi:
+    layer = createLayer(message.column_ei());
+    break;
   case model::Layer::KIND_NOT_SET:
     return nullptr;
   }

@@ -65,9 +65,21 @@ int64_t getNumElements(ArrayRef<int64_t> shape);
 bool checkWeights(const FileMessage &message, StringRef field, int64_t units,
                   int64_t inputs);
 
+/// How many inputs of a ColumnEI layer are of which polarity.
+struct ColumnPartition {
+  int64_t excitatory = 0, inhibitory = 0;
+};
+
+/// Of `total` inputs for `ratio` excitatory ones on each inhibitory one: the
+/// share of the inhibitory ones is rounded up. (Cornford et al., released
+/// code.)
+ColumnPartition partitionColumns(int64_t total, int64_t ratio);
+
 // One for each kind, for Layer::create.
 std::unique_ptr<Layer> createLayer(const ::dann::model::EiDense &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dense &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::Dropout &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::ColumnEi &message);
 
 } // namespace mlir::dann
 

@@ -3,6 +3,8 @@
 #include "frontend/Layers/LayerBuilders.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -25,10 +27,10 @@ void ParameterBuilder::add(Role role, Sign sign, Value initial,
 }
 
 Value ParameterBuilder::random(Distribution distribution, double scale,
-                               ArrayRef<int64_t> shape) {
-  return RandomOp::create(builder, loc,
-                          RankedTensorType::get(shape, elementType),
-                          distribution, APFloat(scale), numStreams++, seed);
+                               ArrayRef<int64_t> shape, double mean) {
+  return RandomOp::create(
+      builder, loc, RankedTensorType::get(shape, elementType), distribution,
+      APFloat(mean), APFloat(scale), numStreams++, seed, /*count=*/Value());
 }
 
 Value ParameterBuilder::filled(ArrayRef<int64_t> shape, double value) {
@@ -78,6 +80,56 @@ Value ParameterBuilder::negate(Value tensor) {
                                  [](ImplicitLocOpBuilder &b, ValueRange args) {
                                    return arith::NegFOp::create(b, args[0]);
                                  });
+}
+
+/// Applies a function to each entry.
+static Value map(LinalgBuilder b, Value tensor, LinalgBuilder::Body body) {
+  return b.elementwise({{tensor, LinalgBuilder::allLoops(tensor)}}, tensor,
+                       body);
+}
+
+Value ParameterBuilder::magnitude(Value tensor) {
+  return map(getLinalg(), tensor, [](ImplicitLocOpBuilder &b, ValueRange args) {
+    return math::AbsFOp::create(b, args[0]);
+  });
+}
+
+Value ParameterBuilder::polarity(Value tensor) {
+  LinalgBuilder b = getLinalg();
+  Value zero = b.constant(elementType, 0), one = b.constant(elementType, 1);
+  Value minusOne = b.constant(elementType, -1);
+  return map(b, tensor, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    Value isNegative =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, args[0], zero);
+    return arith::SelectOp::create(b, isNegative, minusOne, one);
+  });
+}
+
+Value ParameterBuilder::randomSigns(Value tensor) {
+  LinalgBuilder b = getLinalg();
+  auto type = cast<RankedTensorType>(tensor.getType());
+  // 0 or 2, each half of the time.
+  Value drawn = random(Distribution::Bernoulli, 2, type.getShape(), 1);
+  Value one = b.constant(elementType, 1);
+  Loops all = LinalgBuilder::allLoops(tensor);
+  return b.elementwise({{tensor, all}, {drawn, all}}, tensor,
+                       [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                         Value sign = arith::SubFOp::create(b, args[1], one);
+                         return arith::MulFOp::create(b, args[0], sign);
+                       });
+}
+
+Value ParameterBuilder::scaleLastColumns(Value matrix, int64_t first,
+                                         double factor) {
+  LinalgBuilder b = getLinalg();
+  Value bound = arith::ConstantIndexOp::create(builder, loc, first);
+  Value factors = b.constant(elementType, factor);
+  return map(b, matrix, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    Value isBefore = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::ult, linalg::IndexOp::create(b, 1), bound);
+    Value scaled = arith::MulFOp::create(b, args[0], factors);
+    return arith::SelectOp::create(b, isBefore, args[0], scaled);
+  });
 }
 
 Value ForwardBuilder::flatten(Value x) {

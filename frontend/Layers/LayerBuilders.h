@@ -38,9 +38,10 @@ public:
   void add(Role role, Sign sign, Value initial, StringRef scope = "");
   ArrayRef<Parameter> getParameters() const { return parameters; }
 
-  /// Random numbers from a stream of its own.
-  Value random(Distribution distribution, double scale,
-               ArrayRef<int64_t> shape);
+  /// Random numbers from a stream of its own; `dann.random` says what mean and
+  /// scale are to a distribution.
+  Value random(Distribution distribution, double scale, ArrayRef<int64_t> shape,
+               double mean = 0);
   /// A tensor with one value everywhere.
   Value filled(ArrayRef<int64_t> shape, double value);
   /// `rows` copies of the mean over the first dimension of `tensor`: its rows
@@ -49,6 +50,13 @@ public:
   /// Each row of a nonnegative matrix divided by its sum.
   Value normalizeRows(Value matrix);
   Value negate(Value tensor);
+  /// |tensor|, and 1 or -1 by the signs of its entries, 1 for zeros.
+  Value magnitude(Value tensor);
+  Value polarity(Value tensor);
+  /// Each entry times 1 or -1, by chance.
+  Value randomSigns(Value tensor);
+  /// The columns of a matrix from `first` on times `factor`.
+  Value scaleLastColumns(Value matrix, int64_t first, double factor);
 
   /// For what has no form of its own here.
   LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }

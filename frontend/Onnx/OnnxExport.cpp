@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringSet.h"
@@ -35,8 +36,21 @@ private:
   LogicalResult addOperation(Operation *op);
   LogicalResult addLayer(EiDenseOp op);
   LogicalResult addProduct(linalg::ContractOp op);
-  LogicalResult addElementwise(linalg::GenericOp op);
+  LogicalResult addGeneric(linalg::GenericOp op);
   LogicalResult addFlatten(tensor::CollapseShapeOp op);
+  LogicalResult addPolarity(ApplyPolarityOp op);
+  LogicalResult addBatchNorm(BatchNormOp op);
+  LogicalResult addDropout(DropoutOp op);
+
+  /// The name of the scalar that a node makes of a float constant.
+  std::string addScalar(Value constant, StringRef layer);
+  /// The name of the tensor that a node makes of its elements.
+  std::string addConstant(StringRef layer, StringRef suffix, int32_t type,
+                          ArrayRef<int64_t> shape, StringRef rawData);
+  std::string addFloats(StringRef layer, StringRef suffix,
+                        ArrayRef<int64_t> shape, ArrayRef<double> values);
+  std::string addAxes(StringRef layer, ArrayRef<int64_t> axes);
+  static void setInteger(proto::NodeProto &node, StringRef name, int64_t value);
 
   /// Adds a node that computes `result`: the layer `name`, or with a `suffix`
   /// what belongs to it.
@@ -244,26 +258,229 @@ LogicalResult Exporter::addProduct(linalg::ContractOp op) {
         StringRef(names.lookup(operand)).contains('.'))
       weights = getLayerName(names.lookup(operand));
   proto::NodeProto &node = addNode("Gemm", operands, result, weights);
-  auto transpose = [&](StringRef name, bool isTransposed) {
-    if (!isTransposed)
-      return;
-    proto::AttributeProto &attribute = *node.add_attribute();
-    attribute.set_name(name.str());
-    attribute.set_type(proto::AttributeProto::INT);
-    attribute.set_i(1);
-  };
-  transpose("transA", maps[0].getResult(0) != row);
-  transpose("transB", maps[1].getResult(1) != column);
+  if (maps[0].getResult(0) != row)
+    setInteger(node, "transA", 1);
+  if (maps[1].getResult(1) != column)
+    setInteger(node, "transB", 1);
   return success();
 }
 
-LogicalResult Exporter::addElementwise(linalg::GenericOp op) {
-  Elementwise kind = classify(op);
-  if (kind == Elementwise::None)
+void Exporter::setInteger(proto::NodeProto &node, StringRef name,
+                          int64_t value) {
+  proto::AttributeProto &attribute = *node.add_attribute();
+  attribute.set_name(name.str());
+  attribute.set_type(proto::AttributeProto::INT);
+  attribute.set_i(value);
+}
+
+std::string Exporter::addConstant(StringRef layer, StringRef suffix,
+                                  int32_t type, ArrayRef<int64_t> shape,
+                                  StringRef rawData) {
+  proto::NodeProto &node = *model.mutable_graph()->add_node();
+  std::string own =
+      (layer.empty() ? "layer" : layer.str()) + "." + suffix.str();
+  node.set_op_type("Constant");
+  node.set_name(makeUnique(takenByNodes, own));
+  node.add_output(makeUnique(taken, own));
+  proto::AttributeProto &attribute = *node.add_attribute();
+  attribute.set_name("value");
+  attribute.set_type(proto::AttributeProto::TENSOR);
+  proto::TensorProto &tensor = *attribute.mutable_t();
+  tensor.set_data_type(type);
+  for (int64_t size : shape)
+    tensor.add_dims(size);
+  tensor.set_raw_data(rawData.str());
+  return node.output(0);
+}
+
+std::string Exporter::addFloats(StringRef layer, StringRef suffix,
+                                ArrayRef<int64_t> shape,
+                                ArrayRef<double> values) {
+  auto bytesOf = [](const auto &elements) {
+    return StringRef(reinterpret_cast<const char *>(elements.data()),
+                     elements.size() * sizeof(elements[0]));
+  };
+  if (dataType == proto::TensorProto::DOUBLE)
+    return addConstant(layer, suffix, dataType, shape, bytesOf(values));
+  auto floats = llvm::to_vector_of<float>(values);
+  return addConstant(layer, suffix, dataType, shape, bytesOf(floats));
+}
+
+std::string Exporter::addAxes(StringRef layer, ArrayRef<int64_t> axes) {
+  return addConstant(layer, "axes", proto::TensorProto::INT64,
+                     {static_cast<int64_t>(axes.size())},
+                     StringRef(reinterpret_cast<const char *>(axes.data()),
+                               axes.size() * sizeof(int64_t)));
+}
+
+std::string Exporter::addScalar(Value constant, StringRef layer) {
+  FloatAttr value;
+  matchPattern(constant, m_Constant(&value));
+  return addFloats(layer, "constant", {}, value.getValueAsDouble());
+}
+
+static StringRef getScalarOperator(Operation &op) {
+  return TypeSwitch<Operation *, StringRef>(&op)
+      .Case([](arith::AddFOp) { return "Add"; })
+      .Case([](arith::SubFOp) { return "Sub"; })
+      .Case([](arith::MulFOp) { return "Mul"; })
+      .Case([](arith::DivFOp) { return "Div"; })
+      .Case([](arith::MaximumFOp) { return "Max"; })
+      .Case([](math::SqrtOp) { return "Sqrt"; })
+      .Default(StringRef());
+}
+
+static bool isFloatConstant(Value value) {
+  FloatAttr constant;
+  return matchPattern(value, m_Constant(&constant));
+}
+
+/// Elementwise maths and sums of it: a node for each operation of the body, on
+/// whole tensors.
+LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() == 0)
     return fail(op);
-  bool isRelu = kind == Elementwise::Relu;
-  addNode(isRelu ? "Relu" : "Add", op.getDpsInputs(), op.getResult(0),
-          layers.lookup(op.getDpsInputs()[0]), isRelu ? "relu" : "bias");
+  Elementwise kind = classify(op);
+  std::string layer = layers.lookup(op.getDpsInputs()[0]);
+  if (kind != Elementwise::None) {
+    bool isRelu = kind == Elementwise::Relu;
+    addNode(isRelu ? "Relu" : "Add", op.getDpsInputs(), op.getResult(0), layer,
+            isRelu ? "relu" : "bias");
+    return success();
+  }
+
+  // The result has the parallel loops in their order, and an input all loops,
+  // so that broadcasting gives the shape of the loops.
+  auto maps = op.getIndexingMapsArray();
+  SmallVector<int64_t> kept, reduced;
+  for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
+    (type == utils::IteratorType::parallel ? kept : reduced).push_back(loop);
+  auto getLoops = [](AffineMap map) {
+    return llvm::map_to_vector(map.getResults(), [](AffineExpr loop) {
+      return static_cast<int64_t>(cast<AffineDimExpr>(loop).getPosition());
+    });
+  };
+  if (op.getNumResults() != 1 ||
+      !llvm::all_of(
+          maps, [](AffineMap map) { return map.isProjectedPermutation(); }) ||
+      !llvm::all_of(
+          maps,
+          [&](AffineMap map) { return llvm::is_sorted(getLoops(map)); }) ||
+      getLoops(maps.back()) != kept ||
+      !llvm::any_of(ArrayRef(maps).drop_back(),
+                    [](AffineMap map) { return map.isIdentity(); }))
+    return fail(op);
+  Block &body = *op.getBody();
+  Value yielded = body.getTerminator()->getOperand(0), term = yielded;
+  BlockArgument accumulator = body.getArguments().back();
+  if (reduced.empty()) {
+    if (!accumulator.use_empty())
+      return fail(op);
+  } else {
+    auto sum = yielded.getDefiningOp<arith::AddFOp>();
+    if (!sum || !accumulator.hasOneUse() || !isZero(op.getDpsInits()[0]) ||
+        (sum.getLhs() != accumulator && sum.getRhs() != accumulator))
+      return fail(op);
+    term = sum.getLhs() == accumulator ? sum.getRhs() : sum.getLhs();
+  }
+
+  for (auto [operand, argument, map] :
+       llvm::zip(op.getDpsInputs(), body.getArguments(), maps)) {
+    if (!names.contains(operand)) {
+      if (!isFloatConstant(operand))
+        return fail(op);
+      names[argument] = addScalar(operand, layer);
+      continue;
+    }
+    names[argument] = names.lookup(operand);
+    // Loops in front of the first one need no extent of 1.
+    SmallVector<int64_t> loops = getLoops(map), missing;
+    for (int64_t i = loops.empty() ? op.getNumLoops() : loops[0],
+                 e = op.getNumLoops();
+         i < e; ++i)
+      if (!llvm::is_contained(loops, i))
+        missing.push_back(i - loops[0]);
+    if (missing.empty())
+      continue;
+    std::string axes = addAxes(layer, missing);
+    names.erase(argument);
+    addNode("Unsqueeze", operand, argument, layer, "unsqueezed")
+        .add_input(axes);
+  }
+  for (Operation &inner : body.without_terminator()) {
+    if (!reduced.empty() && inner.getResult(0) == yielded)
+      continue;
+    if (isFloatConstant(inner.getResult(0)))
+      continue; // for its users
+    StringRef type = getScalarOperator(inner);
+    if (type.empty())
+      return fail(op);
+    for (Value operand : inner.getOperands())
+      if (!names.contains(operand)) {
+        if (!isFloatConstant(operand))
+          return fail(op);
+        names[operand] = addScalar(operand, layer);
+      }
+    bool isResult = inner.getResult(0) == yielded;
+    addNode(type, inner.getOperands(),
+            isResult ? op.getResult(0) : inner.getResult(0), layer,
+            type.lower());
+  }
+  if (!reduced.empty()) {
+    std::string axes = addAxes(layer, reduced);
+    proto::NodeProto &node =
+        addNode("ReduceSum", term, op.getResult(0), layer, "sum");
+    node.add_input(axes);
+    setInteger(node, "keepdims", 0);
+  } else if (!yielded.getDefiningOp() || yielded.getParentBlock() != &body) {
+    return fail(op);
+  }
+  return success();
+}
+
+LogicalResult Exporter::addPolarity(ApplyPolarityOp op) {
+  RankedTensorType type = op.getMagnitude().getType();
+  // A vector belongs to the last dimension.
+  if (op.isByColumn() && type.getRank() != 2)
+    return fail(op);
+  std::string layer = getLayerName(names.lookup(op.getMagnitude()));
+  std::string polarity;
+  if (op.getPolarity()) {
+    polarity = names.lookup(op.getPolarity());
+  } else {
+    SmallVector<double> signs(type.getDimSize(1), 1);
+    std::fill(signs.begin() + static_cast<int64_t>(*op.getExcitatory()),
+              signs.end(), -1);
+    polarity = addFloats(layer, "signs", type.getDimSize(1), signs);
+  }
+  addNode("Mul", op.getMagnitude(), op.getWeights(), layer, "weights")
+      .add_input(polarity);
+  return success();
+}
+
+LogicalResult Exporter::addBatchNorm(BatchNormOp op) {
+  std::string layer = layers.lookup(op.getX());
+  int64_t units = op.getMean().getType().getDimSize(0);
+  std::string scale =
+      addFloats(layer, "scale", units, SmallVector<double>(units, 1));
+  std::string shift =
+      addFloats(layer, "shift", units, SmallVector<double>(units, 0));
+  proto::NodeProto &node =
+      addNode("BatchNormalization", op.getX(), op.getY(), layer, "norm");
+  for (const std::string &input : {scale, shift, names.lookup(op.getMean()),
+                                   names.lookup(op.getVariance())})
+    node.add_input(input);
+  proto::AttributeProto &epsilon = *node.add_attribute();
+  epsilon.set_name("epsilon");
+  epsilon.set_type(proto::AttributeProto::FLOAT);
+  epsilon.set_f(static_cast<float>(op.getEpsilon().convertToDouble()));
+  return success();
+}
+
+/// Of inference, where it changes nothing.
+LogicalResult Exporter::addDropout(DropoutOp op) {
+  addNode("Identity", op.getX(), op.getY(), layers.lookup(op.getX()),
+          "dropout");
   return success();
 }
 
@@ -288,7 +505,9 @@ LogicalResult Exporter::addOperation(Operation *op) {
     // Of a Gemm, to which a bias belongs, the node is there already.
     if (layers.contains(op->getResult(0)))
       return success();
-    if (!llvm::all_of(structured.getDpsInputs(), isComputed))
+    if (!llvm::all_of(structured.getDpsInputs(), [&](Value input) {
+          return isComputed(input) || isFloatConstant(input);
+        }))
       return fail(op);
   } else if (!llvm::all_of(op->getOperands(), isComputed)) {
     return fail(op);
@@ -296,7 +515,10 @@ LogicalResult Exporter::addOperation(Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](EiDenseOp layer) { return addLayer(layer); })
       .Case([&](linalg::ContractOp product) { return addProduct(product); })
-      .Case([&](linalg::GenericOp generic) { return addElementwise(generic); })
+      .Case([&](linalg::GenericOp generic) { return addGeneric(generic); })
+      .Case([&](ApplyPolarityOp polarity) { return addPolarity(polarity); })
+      .Case([&](BatchNormOp norm) { return addBatchNorm(norm); })
+      .Case([&](DropoutOp dropout) { return addDropout(dropout); })
       .Case(
           [&](tensor::CollapseShapeOp flatten) { return addFlatten(flatten); })
       .Default([&](Operation *other) { return fail(other); });

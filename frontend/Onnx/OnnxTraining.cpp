@@ -61,9 +61,9 @@ LogicalResult mlir::dann::checkClassifier(ModuleOp module) {
     StringRef name =
         forward.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr)
             .getValue();
-    if (llvm::is_contained(
-            {"x", "y", "seed", "learning_rate", "logits", "loss", "errors"},
-            name))
+    if (llvm::is_contained({"x", "y", "seed", "learning_rate", "random_key",
+                            "logits", "loss", "errors"},
+                           name))
       return emitError(forward.getArgument(i).getLoc())
              << "a parameter cannot have this name, which means something else "
                 "to programs that train";

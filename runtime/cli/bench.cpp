@@ -285,7 +285,10 @@ void bench_training(const BenchOptions &options, Session &session) {
   double learning_rate = description.default_learning_rate * 1e-3;
   report(options, session,
          {{find(description, "train_step"),
-           [&] { SessionAccess::train_step(session, batch, learning_rate); }},
+           [&] {
+             SessionAccess::train_step(session, batch, learning_rate,
+                                       /*random_key=*/0);
+           }},
           {find(description, "forward"), [&] { session.forward(batch.x); }}},
          /*has_batch_size=*/true);
 }

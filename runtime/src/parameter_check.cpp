@@ -10,6 +10,20 @@ namespace dann {
 
 namespace {
 
+/// The index of the first element that is neither 1 nor -1, or -1.
+std::int64_t find_no_polarity(const Tensor &value) {
+  auto find = [&](const auto *elements) {
+    auto *end = elements + value.element_count();
+    auto *found = std::find_if(elements, end, [](auto element) {
+      return element != 1 && element != -1;
+    });
+    return found == end ? -1 : std::int64_t(found - elements);
+  };
+  return value.element_type() == ElementType::F32
+             ? find(value.data<const float>())
+             : find(value.data<const double>());
+}
+
 /// Throws unless all values are finite and keep the parameter's contract.
 void check_values(const Parameter &parameter, const Tensor &value) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -24,6 +38,8 @@ void check_values(const Parameter &parameter, const Tensor &value) {
     check(find_outside(value, 0, infinity), "must not be negative");
   if (parameter.sign == Sign::NonPositive)
     check(find_outside(value, -infinity, 0), "must not be positive");
+  if (parameter.role == "polarity")
+    check(find_no_polarity(value), "is the sign of a weight: 1 or -1");
 }
 
 } // namespace

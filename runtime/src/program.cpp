@@ -336,7 +336,7 @@ private:
       expect(ElementType::I64, {kBatch});
     } else if (name == "logits") {
       expect(result_.element_type, {kBatch, result_.classes});
-    } else if (name == "seed" || name == "errors") {
+    } else if (name == "seed" || name == "errors" || name == "random_key") {
       expect(ElementType::I64, {});
     } else if (name == "learning_rate" || name == "loss") {
       expect(result_.element_type, {});

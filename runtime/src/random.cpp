@@ -18,6 +18,11 @@ std::uint64_t random_bits(std::int64_t seed, RandomStream stream,
   return words[0] | std::uint64_t(words[1]) << 32;
 }
 
+std::int64_t random_key(std::int64_t seed, std::int64_t step) {
+  return std::int64_t(
+      random_bits(seed, RandomStream::TrainingStep, 0, std::uint64_t(step)));
+}
+
 std::vector<std::int64_t> shuffled_indices(std::int64_t count,
                                            std::int64_t seed,
                                            std::int64_t epoch,

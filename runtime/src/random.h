@@ -12,7 +12,8 @@ namespace dann {
 enum class RandomStream : std::uint32_t {
   Shuffle = 0xFFFFFFFF,
   Benchmark = 0xFFFFFFFE,
-  Validation = 0xFFFFFFFD, ///< which samples are held out
+  Validation = 0xFFFFFFFD,   ///< which samples are held out
+  TrainingStep = 0xFFFFFFFC, ///< keys of the random numbers within steps
 };
 
 /// The `index`-th number of a stream, uniform over all 64-bit numbers:
@@ -20,6 +21,10 @@ enum class RandomStream : std::uint32_t {
 /// epoch, stream} as counter. There is no state to keep or to save.
 std::uint64_t random_bits(std::int64_t seed, RandomStream stream,
                           std::uint32_t epoch, std::uint64_t index);
+
+/// The key of the random numbers within one training step, e.g. of dropout.
+/// `step` counts the steps of the training from 0.
+std::int64_t random_key(std::int64_t seed, std::int64_t step);
 
 /// A permutation of 0 … count-1 that depends on the seed, the epoch and the
 /// stream only.

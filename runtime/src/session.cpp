@@ -8,6 +8,7 @@
 #include "parameter_check.h"
 #include "parameter_store.h"
 #include "processors.h"
+#include "random.h"
 #include "session_access.h"
 
 #include <algorithm>
@@ -126,6 +127,9 @@ struct Session::Impl {
   std::size_t prepare = kNone;     // the index of the entry point
   std::vector<bool> reads_derived; // of each entry point
   std::map<std::pair<std::size_t, std::int64_t>, Call> calls;
+  // What the random numbers of a training step follow from, if its caller does
+  // not say: the seed of the initial values, and the steps since.
+  std::int64_t seed = 0, steps = 0;
 
   Impl(std::shared_ptr<const Program> given, SessionOptions options)
       : program(std::move(given)), description(program->description()),
@@ -318,6 +322,25 @@ struct Session::Impl {
     slot.descriptor.point_to(bound->bytes());
   }
 
+  /// Whether an input of programs that train need not be given.
+  bool has_default(std::string_view name) const {
+    return description.classes > 0 &&
+           (name == "learning_rate" || name == "random_key");
+  }
+
+  /// Binds an input that is not given.
+  void bind_default(Slot &slot) {
+    const std::string &name = slot.argument->name;
+    std::int64_t key = random_key(seed, steps);
+    Tensor value = name == "random_key"
+                       ? Tensor::borrow(&key, {})
+                       : Tensor::borrow(&description.default_learning_rate, {});
+    // In a buffer that outlives this function.
+    convert_elements(value, slot.argument->element_type,
+                     slot.buffer.mutable_bytes());
+    bind_input(slot, {name, &slot.buffer});
+  }
+
   void require_value(std::size_t parameter) const {
     if (!parameters.has_value(parameter))
       fail(ErrorCode::InvalidArgument, "the parameter ",
@@ -356,7 +379,7 @@ struct Session::Impl {
     // Before anything of batch size zero is prepared.
     for (const Argument &argument : described.arguments)
       if (argument.access == Access::Read && !find_input(argument.name) &&
-          (argument.name != "learning_rate" || description.classes == 0) &&
+          !has_default(argument.name) &&
           find_parameter(argument.name) == kNone &&
           find_derived(argument.name) == kNone)
         fail(ErrorCode::InvalidArgument, "the entry point ", described.name,
@@ -395,9 +418,7 @@ struct Session::Impl {
       } else if (input) {
         bind_input(slot, *input);
       } else {
-        const double &rate = description.default_learning_rate;
-        Tensor value = Tensor::borrow(&rate, {});
-        bind_input(slot, {argument.name, &value});
+        bind_default(slot);
       }
     }
     for (auto &[index, value] : updates)
@@ -413,12 +434,18 @@ struct Session::Impl {
     for (const Slot &slot : call.slots)
       if (slot.parameter != kNone && slot.argument->access == Access::Write)
         parameters.end_write(slot.parameter);
+    steps += described.name == "train_step";
     return call;
   }
 
-  double train_step(const Input &x, const Input &y, double learning_rate) {
-    Tensor rate = Tensor::borrow(&learning_rate, {});
-    const Input inputs[] = {x, y, {"learning_rate", &rate}};
+  double train_step(const Input &x, const Input &y, double learning_rate,
+                    std::optional<std::int64_t> key = {}) {
+    Tensor rate = Tensor::borrow(&learning_rate, {}), key_value;
+    std::vector<Input> inputs = {x, y, {"learning_rate", &rate}};
+    if (key) {
+      key_value = Tensor::borrow(&*key, {});
+      inputs.push_back({"random_key", &key_value});
+    }
     Call &call = execute(entry_point_index("train_step"), inputs);
     return scalar_value(call.slot("loss").buffer);
   }
@@ -459,6 +486,8 @@ const Program &Session::program() const { return *impl_->program; }
 int Session::threads() const { return impl_->execution.threads(); }
 
 void Session::initialize(std::int64_t seed) {
+  impl_->seed = seed;
+  impl_->steps = 0;
   const auto &entry_points = impl_->description.entry_points;
   if (std::none_of(entry_points.begin(), entry_points.end(),
                    [](const EntryPoint &entry_point) {
@@ -561,9 +590,10 @@ Execution &SessionAccess::execution(Session &session) {
 }
 
 double SessionAccess::train_step(Session &session, const Batch &batch,
-                                 double learning_rate) {
+                                 double learning_rate,
+                                 std::int64_t random_key) {
   return session.impl_->train_step({"x", &batch.x, true}, {"y", &batch.y, true},
-                                   learning_rate);
+                                   learning_rate, random_key);
 }
 
 Evaluation SessionAccess::evaluate(Session &session, const Batch &batch) {

@@ -202,7 +202,8 @@ void Trainer::step() {
                 SessionAccess::execution(session_),
                 std::min(state_.batch_size, left - count));
   double loss =
-      SessionAccess::train_step(session_, batch_, state_.learning_rate);
+      SessionAccess::train_step(session_, batch_, state_.learning_rate,
+                                random_key(state_.seed, steps_done()));
   if (!std::isfinite(loss))
     fail(ErrorCode::Diverged, "training diverged: the loss of step ",
          state_.position / state_.batch_size + 1, " of epoch ",

@@ -138,3 +138,23 @@ func.func @caller(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = call @callee(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// Columns of both polarities, polarities that are not known, and a uniform
+// distribution around 0.
+func.func @both(%m: tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}) -> (tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}) {
+  // expected-error @below {{'dann.apply_polarity' op breaks Dale's law: result #0 of 'both' must be nonneg, but may be any}}
+  %w = dann.apply_polarity %m excitatory 7 : tensor<4x8xf32>
+  return %w : tensor<4x8xf32>
+}
+func.func @unknown(%m: tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}, %p: tensor<8xf32>) -> (tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}) {
+  // expected-error @below {{'dann.apply_polarity' op breaks Dale's law: result #0 of 'unknown' must be nonneg, but may be any}}
+  %w = dann.apply_polarity %m by %p : tensor<4x8xf32>, tensor<8xf32>
+  return %w : tensor<4x8xf32>
+}
+func.func @uniform(%seed: tensor<i64>) -> (tensor<4xf32> {dann.sign = #dann<sign nonneg>}) {
+  // expected-error @below {{'dann.random' op breaks Dale's law: result #0 of 'uniform' must be nonneg, but may be any}}
+  %w = dann.random uniform mean 0.5 scale 0.75 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  return %w : tensor<4xf32>
+}

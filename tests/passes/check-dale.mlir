@@ -101,3 +101,28 @@ func.func @caller(%x: tensor<4xf32> {dann.sign = #dann<sign nonneg>}) -> (tensor
   %0 = call @callee(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// Magnitudes of one polarity have its sign; dropout and random numbers of one
+// sign keep theirs.
+// CHECK-LABEL: func @polarities
+func.func @polarities(%m: tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}, %seed: tensor<i64>)
+    -> (tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}, tensor<4x8xf32> {dann.sign = #dann<sign nonpos>},
+        tensor<4x8xf32> {dann.sign = #dann<sign nonpos>}, tensor<4x8xf32> {dann.sign = #dann<sign nonneg>}) {
+  %excitatory = dann.apply_polarity %m excitatory 8 : tensor<4x8xf32>
+  %inhibitory = dann.apply_polarity %m excitatory 0 : tensor<4x8xf32>
+  %signs = arith.constant dense<-1.0> : tensor<8xf32>
+  %constant = dann.apply_polarity %m by %signs : tensor<4x8xf32>, tensor<8xf32>
+  %dropped = dann.dropout %m rate 0.5 : tensor<4x8xf32>
+  return %excitatory, %inhibitory, %constant, %dropped : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func @draws
+func.func @draws(%seed: tensor<i64>)
+    -> (tensor<4xf32> {dann.sign = #dann<sign nonneg>}, tensor<4xf32> {dann.sign = #dann<sign nonpos>},
+        tensor<4xf32> {dann.sign = #dann<sign nonneg>}, tensor<4xf32> {dann.sign = #dann<sign nonneg>}) {
+  %above = dann.random uniform mean 0.5 scale 0.5 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  %below = dann.random uniform mean -0.5 scale 0.25 stream 1 seed %seed : tensor<i64> -> tensor<4xf32>
+  %lognormal = dann.random lognormal mean 0.5 scale 0.5 stream 2 seed %seed : tensor<i64> -> tensor<4xf32>
+  %bernoulli = dann.random bernoulli mean 0.5 scale 1.0 stream 3 seed %seed : tensor<i64> -> tensor<4xf32>
+  return %above, %below, %lognormal, %bernoulli : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}

@@ -38,8 +38,10 @@ enum class Access {
 
 struct Parameter {
   std::string name; ///< "<layer>.<role>", e.g. "0.wex"
-  std::string role; ///< wex, wix, wei, alpha, g, b, or w for `dense`
-  Shape shape;      ///< post-synaptic x pre-synaptic
+  /// wex, wix, wei, alpha, g, b, or w for `dense`; stat and polarity are not
+  /// trained: running statistics, and signs of weights, 1 or -1.
+  std::string role;
+  Shape shape; ///< post-synaptic x pre-synaptic
   Sign sign;
   /// The value that sessions begin with, or null. Lives as long as the program.
   const void *initial_value = nullptr;

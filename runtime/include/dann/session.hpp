@@ -86,8 +86,11 @@ public:
   /// scalar may also be given as [1]).
   ///
   /// Parameters that are not given are the session's; `learning_rate` is the
-  /// program's default if not given. A given parameter replaces the session's
-  /// for this call. Parameters that the entry point writes (`init`) or updates
+  /// program's default if not given. `random_key`, which programs with random
+  /// layers take, follows from the seed of the initial values and the number of
+  /// training steps since if not given. A given parameter replaces the
+  /// session's for this call. Parameters that the entry point writes (`init`)
+  /// or updates
   /// (`train_step`) change in the session.
   ///
   /// Returns what the entry point writes and updates, in buffers of their own.

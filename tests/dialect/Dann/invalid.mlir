@@ -548,6 +548,171 @@ func.func @random_stream(%seed: tensor<i64>) {
 
 // -----
 
+func.func @random_inner_shape(%seed: tensor<i64>, %n: index) {
+  // expected-error @below {{'dann.random' op the shape must be static, but for a first dimension given as count}}
+  %0 = dann.random normal scale 1.0 stream 0 seed %seed count %n : tensor<i64> -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+func.func @random_count(%seed: tensor<i64>, %n: index) {
+  // expected-error @below {{'dann.random' op the shape must be static, but for a first dimension given as count}}
+  %0 = dann.random normal scale 1.0 stream 0 seed %seed count %n : tensor<i64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @random_mean(%seed: tensor<i64>) {
+  // expected-error @below {{'dann.random' op mean must be finite}}
+  %0 = dann.random normal mean 0x7FF0000000000000 scale 1.0 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @exponential_mean(%seed: tensor<i64>) {
+  // expected-error @below {{'dann.random' op the mean of an exponential distribution is its scale}}
+  %0 = dann.random exponential mean 0.5 scale 1.0 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @lognormal_mean(%seed: tensor<i64>) {
+  // expected-error @below {{'dann.random' op the mean of a lognormal distribution must be positive}}
+  %0 = dann.random lognormal scale 1.0 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @bernoulli_mean(%seed: tensor<i64>) {
+  // expected-error @below {{'dann.random' op the mean of a bernoulli distribution must be from 0 to scale, which is positive}}
+  %0 = dann.random bernoulli mean 1.5 scale 1.0 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// dann.apply_polarity: one kind of polarity, of a fitting shape.
+func.func @polarity_absent(%w: tensor<4x8xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op must have either a polarity or a number of excitatory columns}}
+  %0 = dann.apply_polarity %w : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @polarity_twice(%w: tensor<4x8xf32>, %p: tensor<8xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op must have either a polarity or a number of excitatory columns}}
+  %0 = dann.apply_polarity %w by %p excitatory 3 : tensor<4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @polarity_of_vector(%b: tensor<4xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op a 'tensor<4xf32>' has no columns of known number}}
+  %0 = dann.apply_polarity %b excitatory 3 : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @polarity_too_many(%w: tensor<4x8xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op excitatory must be from 0 to 8, but is 9}}
+  %0 = dann.apply_polarity %w excitatory 9 : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @polarity_of_rows(%w: tensor<4x8xf32>, %p: tensor<4xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op the polarity of a 'tensor<4x8xf32>' must have its shape or one entry a column, but is a 'tensor<4xf32>'}}
+  %0 = dann.apply_polarity %w by %p : tensor<4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @polarity_type(%w: tensor<4x8xf32>, %p: tensor<8xf64>) {
+  // expected-error @below {{'dann.apply_polarity' op element types differ: 'f32' and 'f64'}}
+  %0 = dann.apply_polarity %w by %p : tensor<4x8xf32>, tensor<8xf64>
+  return
+}
+
+// -----
+
+// dann.dropout: a rate in [0, 1).
+func.func @dropout_rate(%x: tensor<?x8xf32>) {
+  // expected-error @below {{'dann.dropout' op rate must be at least 0 and less than 1}}
+  %0 = dann.dropout %x rate 1.0 : tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @dropout_shape(%x: tensor<8x?xf32>) {
+  // expected-error @below {{'dann.dropout' op the shape must be static but for its first dimension}}
+  %0 = dann.dropout %x rate 0.5 : tensor<8x?xf32>
+  return
+}
+
+// -----
+
+// dann.batch_norm: one statistic for each unit.
+func.func @batch_norm_units(%x: tensor<8x?xf32>, %s: tensor<8xf32>) {
+  // expected-error @below {{'dann.batch_norm' op x must be [B, units, ...], where units is static, but is 'tensor<8x?xf32>'}}
+  %0 = dann.batch_norm %x mean(%s) variance(%s) : tensor<8x?xf32>, tensor<8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_variance(%x: tensor<?x8xf32>, %m: tensor<8xf32>, %v: tensor<4xf32>) {
+  // expected-error @below {{'dann.batch_norm' op variance must be [8], but is 'tensor<4xf32>'}}
+  %0 = dann.batch_norm %x mean(%m) variance(%v) : tensor<?x8xf32>, tensor<8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_type(%x: tensor<?x8xf32>, %s: tensor<8xf64>) {
+  // expected-error @below {{'dann.batch_norm' op element types differ: 'f32' and 'f64'}}
+  %0 = dann.batch_norm %x mean(%s) variance(%s) : tensor<?x8xf32>, tensor<8xf64>, tensor<8xf64>
+  return
+}
+
+// -----
+
+func.func @batch_norm_epsilon(%x: tensor<?x8xf32>, %s: tensor<8xf32>) {
+  // expected-error @below {{'dann.batch_norm' op epsilon must be finite and not negative}}
+  %0 = dann.batch_norm %x mean(%s) variance(%s) {epsilon = -1.0 : f64} : tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_momentum(%x: tensor<?x8xf32>, %s: tensor<8xf32>) {
+  // expected-error @below {{'dann.batch_norm' op momentum must be from 0 to 1}}
+  %0 = dann.batch_norm %x mean(%s) variance(%s) {momentum = 1.5 : f64} : tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func private @with_auxiliary(tensor<8xf32>) -> (tensor<f32>, tensor<i64>)
+
+func.func @auxiliary_missing(%w: tensor<8xf32>) {
+  // expected-error @below {{'dann.value_and_grad' op 'with_auxiliary' must return one 'tensor<f32>'}}
+  %0:2 = dann.value_and_grad @with_auxiliary(%w) wrt [0] : (tensor<8xf32>) -> (tensor<f32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
 // Attributes of signatures: their kinds of value.
 // expected-error @below {{'dann.name' must be a string}}
 func.func private @name(tensor<4xf32> {dann.name = 1 : i64})

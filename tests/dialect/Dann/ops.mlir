@@ -88,6 +88,52 @@ func.func @updates(%w: tensor<4x8xf32>, %dw: tensor<4x8xf32>, %rate: tensor<f32>
   return %nonneg, %nonpos : tensor<4x8xf32>, tensor<4x8xf32>
 }
 
+// CHECK-LABEL: func @distributions
+// CHECK-SAME: (%[[SEED:.*]]: tensor<i64>, %[[N:.*]]: index)
+func.func @distributions(%seed: tensor<i64>, %n: index) {
+  // CHECK: dann.random uniform scale 5.000000e-01 stream 0 seed %[[SEED]] : tensor<i64> -> tensor<4xf32>
+  %0 = dann.random uniform scale 0.5 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
+  // CHECK: dann.random lognormal mean 3.000000e-01 scale 2.000000e-01 stream 1 seed %[[SEED]] : tensor<i64> -> tensor<4xf32>
+  %1 = dann.random lognormal mean 0.3 scale 0.2 stream 1 seed %seed : tensor<i64> -> tensor<4xf32>
+  // CHECK: dann.random bernoulli mean 1.000000e+00 scale 2.000000e+00 stream 2 seed %[[SEED]] count %[[N]] : tensor<i64> -> tensor<?x4xf32>
+  %2 = dann.random bernoulli mean 1.0 scale 2.0 stream 2 seed %seed count %n : tensor<i64> -> tensor<?x4xf32>
+  return
+}
+
+// CHECK-LABEL: func @apply_polarity
+// CHECK-SAME: (%[[W:.*]]: tensor<4x8xf32>, %[[MASK:.*]]: tensor<4x8xf32>, %[[COLUMNS:.*]]: tensor<8xf32>, %[[FILTERS:.*]]: tensor<4x8x3x3xf32>)
+func.func @apply_polarity(%w: tensor<4x8xf32>, %mask: tensor<4x8xf32>, %columns: tensor<8xf32>, %filters: tensor<4x8x3x3xf32>) {
+  // CHECK: dann.apply_polarity %[[W]] excitatory 6 : tensor<4x8xf32>
+  %0 = dann.apply_polarity %w excitatory 6 : tensor<4x8xf32>
+  // CHECK: dann.apply_polarity %[[W]] by %[[MASK]] : tensor<4x8xf32>, tensor<4x8xf32>
+  %1 = dann.apply_polarity %w by %mask : tensor<4x8xf32>, tensor<4x8xf32>
+  // CHECK: dann.apply_polarity %[[FILTERS]] by %[[COLUMNS]] : tensor<4x8x3x3xf32>, tensor<8xf32>
+  %2 = dann.apply_polarity %filters by %columns : tensor<4x8x3x3xf32>, tensor<8xf32>
+  return
+}
+
+// CHECK-LABEL: func @training_mode
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8x3x3xf32>, %[[M:.*]]: tensor<8xf32>, %[[V:.*]]: tensor<8xf32>)
+func.func @training_mode(%x: tensor<?x8x3x3xf32>, %m: tensor<8xf32>, %v: tensor<8xf32>) {
+  // CHECK: dann.dropout %[[X]] rate 2.500000e-01 : tensor<?x8x3x3xf32>
+  %0 = dann.dropout %x rate 0.25 : tensor<?x8x3x3xf32>
+  // CHECK: dann.batch_norm %[[X]] mean(%[[M]]) variance(%[[V]]) : tensor<?x8x3x3xf32>, tensor<8xf32>, tensor<8xf32>
+  %1 = dann.batch_norm %x mean(%m) variance(%v) : tensor<?x8x3x3xf32>, tensor<8xf32>, tensor<8xf32>
+  // CHECK: dann.batch_norm %[[X]] mean(%[[M]]) variance(%[[V]]) {epsilon = 0.000000e+00 : f64, momentum = 1.000000e+00 : f64}
+  %2 = dann.batch_norm %x mean(%m) variance(%v) {epsilon = 0.0 : f64, momentum = 1.0 : f64} : tensor<?x8x3x3xf32>, tensor<8xf32>, tensor<8xf32>
+  return
+}
+
+func.func private @loss_and_count(tensor<?x8xf32>, tensor<4x8xf32>) -> (tensor<f32>, tensor<i64>, tensor<8xf32>)
+
+// CHECK-LABEL: func @auxiliary
+func.func @auxiliary(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) {
+  // CHECK: dann.value_and_grad @loss_and_count(%{{.*}}, %{{.*}}) wrt [1] : (tensor<?x8xf32>, tensor<4x8xf32>) -> (tensor<f32>, tensor<4x8xf32>, tensor<i64>, tensor<8xf32>)
+  %0:4 = dann.value_and_grad @loss_and_count(%x, %w) wrt [1]
+    : (tensor<?x8xf32>, tensor<4x8xf32>) -> (tensor<f32>, tensor<4x8xf32>, tensor<i64>, tensor<8xf32>)
+  return
+}
+
 // CHECK-LABEL: func @random
 // CHECK-SAME: (%[[SEED:.*]]: tensor<i64>)
 func.func @random(%seed: tensor<i64>) -> (tensor<4x8xf32>, tensor<8xf64>) {

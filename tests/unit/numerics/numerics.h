@@ -31,6 +31,11 @@ inline bool can_run(const std::shared_ptr<const Program> &program) {
   }
 }
 
+/// Whether training gives the parameter gradients.
+inline bool is_trained(const Parameter &parameter) {
+  return parameter.role != "stat" && parameter.role != "polarity";
+}
+
 /// The elements of an f32 or f64 tensor as doubles.
 inline std::vector<double> to_doubles(const Tensor &tensor) {
   if (tensor.element_type() == ElementType::F32) {

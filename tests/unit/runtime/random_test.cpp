@@ -55,4 +55,13 @@ TEST(Random, ShuffleIsUniform) {
     EXPECT_NEAR(count, 1000, 150);
 }
 
+TEST(Random, KeysOfStepsFollowFromSeedAndStep) {
+  EXPECT_EQ(random_key(5, 7), random_key(5, 7));
+  std::set<std::int64_t> keys;
+  for (std::int64_t seed = 0; seed < 10; ++seed)
+    for (std::int64_t step = 0; step < 100; ++step)
+      keys.insert(random_key(seed, step));
+  EXPECT_EQ(keys.size(), 1000U);
+}
+
 } // namespace

@@ -161,7 +161,7 @@ TEST_F(SessionTest, DerivedTensorsAreNeverStale) {
       {"run train_step on given parameters",
        [&] { session.run("train_step", step_on_w); }},
       {"train_step on checked samples",
-       [&] { SessionAccess::train_step(session, batch, 0.5); }},
+       [&] { SessionAccess::train_step(session, batch, 0.5, 0); }},
   };
   std::vector<float> before;
   for (const Path &path : paths) {
@@ -275,7 +275,8 @@ TEST_F(SessionTest, BatchesAreNotCheckedAgain) {
   // logits 1.5, 1.5, 2
   double expected = std::log(2 + std::exp(0.5));
   EXPECT_NEAR(SessionAccess::evaluate(session, batch).loss, expected, 1e-6);
-  EXPECT_NEAR(SessionAccess::train_step(session, batch, 0.5), expected, 1e-6);
+  EXPECT_NEAR(SessionAccess::train_step(session, batch, 0.5, 0), expected,
+              1e-6);
 }
 
 TEST_F(SessionTest, ParametersAreChecked) {
