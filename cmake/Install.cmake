@@ -1,6 +1,7 @@
 # What `cmake --install` and `cpack -G DEB` put where. Two components:
 #   runtime   the shared library, its headers, the CMake package, examples
-#   compiler  dann-compile, dann-opt, and what executables are linked with
+#   compiler  dann-compile, dann-opt, the compiler as a library, and what
+#             executables are linked with
 include(CMakePackageConfigHelpers)
 
 set(dann_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dann)
@@ -44,6 +45,18 @@ if(DANN_BUILD_COMPILER)
   # MLIR's library lies in a directory that the system does not search.
   set_target_properties(dann-compile dann-opt PROPERTIES
     INSTALL_RPATH "${LLVM_LIBRARY_DIRS}")
+  set_target_properties(dann_compiler PROPERTIES
+    INSTALL_RPATH "$ORIGIN;${LLVM_LIBRARY_DIRS}")
+  install(TARGETS dann_compiler EXPORT dannCompilerTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+            COMPONENT compiler NAMELINK_COMPONENT compiler)
+  install(DIRECTORY compiler/include/dann
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT compiler)
+  install(EXPORT dannCompilerTargets NAMESPACE dann::
+    DESTINATION ${dann_package_dir} COMPONENT compiler)
+  configure_file(cmake/dann-compiler.pc.in package/dann-compiler.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/package/dann-compiler.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT compiler)
   install(TARGETS dann-compile dann-opt
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT compiler)
   install(TARGETS dann_cli dann_runtime
@@ -66,6 +79,8 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# The runtime belongs to another of these packages.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME dann-runtime)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
   "Runtime of compiled Dale's ANNs

@@ -24,7 +24,8 @@ using namespace mlir;
 using namespace mlir::dann;
 
 std::unique_ptr<MLIRContext> mlir::dann::createContext() {
-  registerPasses();
+  // Into a table of the process, which is not to be written to twice at once.
+  [[maybe_unused]] static const bool registered = (registerPasses(), true);
   DialectRegistry registry;
   registerDialects(registry);
   registerAllToLLVMIRTranslations(registry);

@@ -449,8 +449,9 @@ Program::Program(const ModelAbi &model, std::shared_ptr<void> library)
 
 Program::~Program() = default;
 
-std::shared_ptr<const Program> Program::from_model(const ModelAbi &model) {
-  return std::shared_ptr<const Program>(new Program(model, nullptr));
+std::shared_ptr<const Program>
+Program::from_model(const ModelAbi &model, std::shared_ptr<void> owner) {
+  return std::shared_ptr<const Program>(new Program(model, std::move(owner)));
 }
 
 std::shared_ptr<const Program> Program::load(const std::string &path) {

@@ -126,9 +126,10 @@ public:
   static std::shared_ptr<const Program> load(const std::string &path);
 
   /// The program of a model that is linked into the process, e.g. the
-  /// `dann_model` of an executable. `model` has to outlive the program. Throws
-  /// like `load`.
-  static std::shared_ptr<const Program> from_model(const ModelAbi &model);
+  /// `dann_model` of an executable. `model` has to live as long as the program,
+  /// which keeps `owner` so long. Throws like `load`.
+  static std::shared_ptr<const Program>
+  from_model(const ModelAbi &model, std::shared_ptr<void> owner = nullptr);
 
   ~Program();
   Program(const Program &) = delete;

@@ -95,6 +95,74 @@ TEST(Initialization, FollowsThePublishedScales) {
     EXPECT_EQ(b, 0);
 }
 
+/// wei . (e^alpha * (wix . x)) of the first unit, and u / c of all units, of a
+/// layer as it is initialised.
+struct Activity {
+  double divisor = 0;
+  std::vector<double> quotients;
+};
+
+Activity activity_of(const Session &session, const std::string &layer,
+                     const std::vector<double> &x) {
+  auto values = [&](const char *role) {
+    return to_doubles(session.parameter(layer + "." + role));
+  };
+  std::vector<double> wex = values("wex"), wix = values("wix");
+  std::vector<double> wei = values("wei"), alpha = values("alpha");
+  std::size_t d = x.size(), ni = alpha.size(), ne = wex.size() / d;
+  auto product = [&](const std::vector<double> &w, std::size_t row) {
+    return std::inner_product(x.begin(), x.end(),
+                              w.begin() + std::ptrdiff_t(row * d), 0.0);
+  };
+  std::vector<double> zi(ni);
+  for (std::size_t j = 0; j < ni; ++j)
+    zi[j] = product(wix, j);
+  Activity activity;
+  for (std::size_t i = 0; i < ne; ++i) {
+    double inhibition = 0, divisor = 0;
+    for (std::size_t j = 0; j < ni; ++j) {
+      inhibition += wei[i * ni + j] * zi[j];
+      divisor += wei[i * ni + j] * std::exp(alpha[j]) * zi[j];
+    }
+    if (i == 0)
+      activity.divisor = divisor;
+    activity.quotients.push_back((product(wex, i) - inhibition) / divisor);
+  }
+  return activity;
+}
+
+// 1.62530 E[x] in the first layer, for the mean pixels of MNIST, KMNIST and
+// Fashion-MNIST. The divisor is a sum over 784 x 50 exponential numbers: its
+// relative deviation is 1 / sqrt(39200), and 5 of them are allowed.
+TEST(Initialization, DivisorHasThePublishedMean) {
+  Session session(load_model("fashion_mnist-auto-f32"));
+  session.initialize(1);
+  for (auto [pixel, divisor] :
+       {std::pair(0.1307, 0.21243), std::pair(0.1918, 0.31173),
+        std::pair(0.2860, 0.46484)})
+    EXPECT_NEAR(
+        activity_of(session, "0", std::vector<double>(784, pixel)).divisor,
+        divisor, 5 * divisor / std::sqrt(39200.0));
+}
+
+// sqrt(pi / (2 pi - 1)) over the units for x = relu(N(0, 1)); 500 units give it
+// to 1 / sqrt(1000), and the moments of 500 inputs to about as much again: 4 of
+// both together are allowed.
+TEST(Initialization, ActivityHasThePublishedDeviation) {
+  Session session(load_model("fashion_mnist-auto-f32"));
+  session.initialize(1);
+  for (const char *layer : {"1", "2"}) {
+    std::mt19937_64 random(3);
+    std::normal_distribution<double> normal;
+    std::vector<double> x(500);
+    for (double &value : x)
+      value = std::max(normal(random), 0.0);
+    EXPECT_NEAR(deviation(activity_of(session, layer, x).quotients), 0.7711,
+                4 * 0.7711 * std::sqrt(2 / 1000.0))
+        << layer;
+  }
+}
+
 TEST(Initialization, StreamsOfParametersDiffer) {
   Session session(load_model("fashion_mnist-auto-f32"));
   session.initialize(1);
