@@ -58,7 +58,7 @@ def load_tensors(path: pathlib.Path) -> Tensors:
 
 def save_tensors(path: pathlib.Path, tensors: Tensors) -> None:
     """Writes a safetensors file."""
-    header, blob = {}, b""
+    header, blob = {}, bytearray()
     types = {numpy_type: name for name, numpy_type in SAFETENSORS_TYPES.items()}
     for name, array in tensors.items():
         data = array.tobytes()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the benchmarks need, builds, and runs them all: dann against
-# PyTorch, ONNX Runtime and what the machine can do, then test errors on
-# Fashion-MNIST. Prints Markdown; tables, a plot, logs and results.json stay in
+# PyTorch, ONNX Runtime and what the machine can do, a step of an E/I VGG16
+# against PyTorch, then test errors on Fashion-MNIST. Prints Markdown; tables, a plot, logs and results.json stay in
 # build/benchmarks/.
 #
 # On an idle machine it takes about half an hour. Another process that computes
@@ -33,6 +33,8 @@ fi
 
 # Debian's Python: the one that has the PyTorch of its packages.
 /usr/bin/python3 benchmarks/compare.py "$@"
+echo
+/usr/bin/python3 benchmarks/vgg16.py
 
 for argument in "$@"; do
   [[ $argument != --quick ]] || exit 0

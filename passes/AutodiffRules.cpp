@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Utils/ConvolutionBuilder.h"
 #include "Utils/LinalgBuilder.h"
 #include "passes/Backpropagation.h"
 
@@ -16,6 +17,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <limits>
 #include <numbers>
 
 using namespace mlir;
@@ -183,10 +185,44 @@ bool isSum(linalg::LinalgOp op) {
          llvm::is_contained(sum->getOperands(), Value(accumulator));
 }
 
+/// The input that a reduction takes the greatest element of, from one value
+/// everywhere on, whose index in linear order a float can count; null if it
+/// does anything else.
+OpOperand *getMaximized(linalg::LinalgOp op) {
+  Block *body = op.getBlock();
+  Operation *combiner = body->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(combiner) ||
+      !op.getDpsInits()[0].getDefiningOp<linalg::FillOp>())
+    return nullptr;
+  auto a = dyn_cast<BlockArgument>(combiner->getOperand(0));
+  auto b = dyn_cast<BlockArgument>(combiner->getOperand(1));
+  BlockArgument accumulator = body->getArguments().back();
+  if (a == accumulator)
+    std::swap(a, b);
+  if (!a || a == accumulator || b != accumulator || a.getOwner() != body)
+    return nullptr;
+  int64_t count = 1;
+  for (auto [extent, iterator] :
+       llvm::zip(op.getStaticLoopRanges(), op.getIteratorTypesArray()))
+    if (iterator == utils::IteratorType::reduction) {
+      constexpr int64_t most = int64_t(1) << 24;
+      if (ShapedType::isDynamic(extent) || extent > most ||
+          (count *= extent) > most)
+        return nullptr;
+    }
+  return &op->getOpOperand(a.getArgNumber());
+}
+
 /// The VJP of y[out(i)] (+)= f(a1[in1(i)], a2[in2(i)], ..., init). For the
 /// input a with map `in`:
 ///
 ///   da[in(i)] = sum over the loops absent from `in` of df/da(...) * dy[out(i)]
+///
+/// A map of windows, in(i) = (..., p stride + k dilation, ...), meets some
+/// entries several times: its loops p and k are sums, too.
+///
+/// Of y[out(i)] = max over the other loops of a[in(i)], the cotangent goes to
+/// the first of the greatest entries (a NaN counts as the greatest).
 template <typename OpTy>
 struct LinalgModel
     : DifferentiableOpInterface::ExternalModel<LinalgModel<OpTy>, OpTy> {
@@ -194,10 +230,9 @@ struct LinalgModel
     auto op = cast<linalg::LinalgOp>(operation);
     if (!op.hasPureTensorSemantics() || operation->getNumResults() != 1)
       return false;
-    for (AffineMap map : op.getIndexingMapsArray())
-      if (!map.isProjectedPermutation())
-        return false;
-    if (op.getNumReductionLoops() > 0 && !isSum(op))
+    if (!op.getIndexingMapsArray().back().isProjectedPermutation())
+      return false;
+    if (op.getNumReductionLoops() > 0 && !isSum(op) && !getMaximized(op))
       return false;
     Block *body = op.getBlock();
     SmallVector<Value> wrt;
@@ -214,8 +249,15 @@ struct LinalgModel
                 MutableArrayRef<Value> operandCotangents) const {
     auto op = cast<linalg::LinalgOp>(operation);
     unsigned init = operation->getNumOperands() - 1;
+    OpOperand *maximized =
+        op.getNumReductionLoops() > 0 ? getMaximized(op) : nullptr;
     for (unsigned i : active.set_bits()) {
-      if (i == init && op.getNumReductionLoops() > 0)
+      if (maximized)
+        operandCotangents[i] =
+            i == maximized->getOperandNumber()
+                ? buildForMaximum(op, builder, cotangents[0], *maximized)
+                : Value();
+      else if (i == init && op.getNumReductionLoops() > 0)
         operandCotangents[i] = cotangents[0];
       else if (op.getBlock()->getArgument(i).use_empty())
         operandCotangents[i] = Value();
@@ -243,6 +285,98 @@ private:
         .getResult(0);
   }
 
+  /// The loops of an operation with this map for its result: parallel where
+  /// they alone choose an index.
+  static SmallVector<utils::IteratorType> getIterators(AffineMap result) {
+    SmallVector<utils::IteratorType> iterators(result.getNumDims(),
+                                               utils::IteratorType::reduction);
+    for (AffineExpr expression : result.getResults())
+      if (auto loop = dyn_cast<AffineDimExpr>(expression))
+        iterators[loop.getPosition()] = utils::IteratorType::parallel;
+    for (AffineExpr expression : result.getResults())
+      if (!isa<AffineDimExpr>(expression))
+        for (unsigned i = 0; i < result.getNumDims(); ++i)
+          if (expression.isFunctionOfDim(i))
+            iterators[i] = utils::IteratorType::reduction;
+    return iterators;
+  }
+
+  /// The place of an entry of `a` among those of its maximum, as a float: the
+  /// reduction loops counted in their order.
+  static Value buildPlace(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
+                          Type type) {
+    Value place = arith::ConstantIndexOp::create(b, 0);
+    for (auto [i, extent, iterator] : llvm::enumerate(
+             op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
+      if (iterator != utils::IteratorType::reduction)
+        continue;
+      Value index = linalg::IndexOp::create(b, i);
+      Value outer = arith::MulIOp::create(
+          b, place, arith::ConstantIndexOp::create(b, extent));
+      place = arith::AddIOp::create(b, outer, index);
+    }
+    return arith::SIToFPOp::create(
+        b, type, arith::IndexCastOp::create(b, b.getI64Type(), place));
+  }
+
+  static Value buildForMaximum(linalg::LinalgOp op, OpBuilder &builder,
+                               Value dy, OpOperand &operand) {
+    LinalgBuilder linalg(builder, op.getLoc());
+    Type type = getElementTypeOrSelf(dy.getType());
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    AffineMap outMap = maps.pop_back_val();
+    AffineMap inMap = maps[operand.getOperandNumber()];
+    SmallVector<Value> inputs = op.getDpsInputs();
+    auto build = [&](ArrayRef<Value> more, Value init, AffineMap initMap,
+                     llvm::function_ref<Value(ImplicitLocOpBuilder &, Value,
+                                              ValueRange, Value)>
+                         body) {
+      SmallVector<Value> tensors(inputs);
+      SmallVector<AffineMap> allMaps(maps);
+      llvm::append_range(tensors, more);
+      allMaps.append(more.size(), outMap);
+      allMaps.push_back(initMap);
+      return linalg::GenericOp::create(
+                 builder, op.getLoc(), init.getType(), tensors, init, allMaps,
+                 getIterators(initMap),
+                 [&](OpBuilder &nested, Location loc, ValueRange args) {
+                   ImplicitLocOpBuilder b(loc, nested);
+                   Value entry = args[operand.getOperandNumber()];
+                   linalg::YieldOp::create(b,
+                                           body(b, entry,
+                                                args.drop_front(inputs.size())
+                                                    .take_front(more.size()),
+                                                args.back()));
+                 })
+          .getResult(0);
+    };
+    // The least place whose entry is the maximum.
+    Value none = linalg.fill(linalg.sizes(dy), type,
+                             std::numeric_limits<float>::infinity());
+    Value first =
+        build(op->getResult(0), none, outMap,
+              [&](ImplicitLocOpBuilder &b, Value entry, ValueRange args,
+                  Value least) {
+                Value isGreatest = arith::CmpFOp::create(
+                    b, arith::CmpFPredicate::UEQ, entry, args[0]);
+                Value otherwise =
+                    constant(b, type, std::numeric_limits<float>::infinity());
+                Value place = arith::SelectOp::create(
+                    b, isGreatest, buildPlace(b, op, type), otherwise);
+                return Value(arith::MinimumFOp::create(b, least, place));
+              });
+    Value zeros = linalg.zerosLike(operand.get());
+    return build(
+        {first, dy}, zeros, inMap,
+        [&](ImplicitLocOpBuilder &b, Value, ValueRange args, Value sum) {
+          Value isFirst = arith::CmpFOp::create(
+              b, arith::CmpFPredicate::OEQ, args[0], buildPlace(b, op, type));
+          Value share = arith::SelectOp::create(b, isFirst, args[1],
+                                                constant(b, type, 0));
+          return Value(arith::AddFOp::create(b, sum, share));
+        });
+  }
+
   /// The reverse operation for one operand.
   static Value buildForOperand(linalg::LinalgOp op, OpBuilder &builder,
                                Value dy, unsigned operand) {
@@ -258,11 +392,9 @@ private:
     tensors.push_back(dy);
     maps.push_back(outMap);
     maps.push_back(operandMap);
-    SmallVector<utils::IteratorType> iterators(op.getNumLoops(),
-                                               utils::IteratorType::reduction);
-    for (unsigned i = 0, e = operandMap.getNumResults(); i < e; ++i)
-      iterators[operandMap.getDimPosition(i)] = utils::IteratorType::parallel;
-    bool reduces = operandMap.getNumResults() < op.getNumLoops();
+    SmallVector<utils::IteratorType> iterators = getIterators(operandMap);
+    bool reduces =
+        llvm::is_contained(iterators, utils::IteratorType::reduction);
 
     LinalgBuilder linalg(builder, op.getLoc());
     Value primal = op->getOperand(operand);
@@ -297,6 +429,33 @@ private:
       return tensor::ExtractOp::create(builder, op.getLoc(),
                                        gradient.getResult(0));
     return gradient.getResult(0);
+  }
+};
+
+/// The derivatives of a convolution are the two operations that kernels
+/// recognise.
+struct ConvolutionModel
+    : DifferentiableOpInterface::ExternalModel<ConvolutionModel,
+                                               linalg::Conv2DNchwFchwOp> {
+  bool isDifferentiable(Operation *operation) const {
+    return isa<FloatType>(getElementTypeOrSelf(operation->getResult(0)));
+  }
+  void buildVjp(Operation *operation, OpBuilder &builder,
+                ArrayRef<Value> cotangents, const llvm::BitVector &active,
+                MutableArrayRef<Value> operandCotangents) const {
+    auto op = cast<linalg::Conv2DNchwFchwOp>(operation);
+    ConvolutionBuilder b(
+        builder, op.getLoc(),
+        llvm::to_vector(op.getStrides().getValues<int64_t>()),
+        llvm::to_vector(op.getDilations().getValues<int64_t>()));
+    Value x = op.getInputs()[0], filters = op.getInputs()[1];
+    if (active[0])
+      operandCotangents[0] = b.differentiateByInput(cotangents[0], filters, x);
+    if (active[1])
+      operandCotangents[1] =
+          b.differentiateByFilters(cotangents[0], x, filters);
+    if (active[2])
+      operandCotangents[2] = cotangents[0];
   }
 };
 
@@ -346,6 +505,8 @@ void mlir::dann::registerDifferentiableOpInterfaceExternalModels(
                  linalg::MatmulOp, linalg::BatchMatmulOp, linalg::MatvecOp,
                  linalg::VecmatOp, linalg::DotOp, linalg::FillOp, linalg::MapOp,
                  linalg::ReduceOp, linalg::TransposeOp, linalg::BroadcastOp,
-                 linalg::CopyOp>(c);
+                 linalg::CopyOp, linalg::PoolingNchwMaxOp,
+                 linalg::PoolingNchwSumOp>(c);
+    linalg::Conv2DNchwFchwOp::attachInterface<ConvolutionModel>(*c);
   });
 }

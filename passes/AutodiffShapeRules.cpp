@@ -90,6 +90,28 @@ struct InsertSliceModel : ShapeModel<InsertSliceModel, tensor::InsertSliceOp> {
   }
 };
 
+/// Padding with one value from outside of the operation: nothing flows back to
+/// it.
+struct PadModel
+    : DifferentiableOpInterface::ExternalModel<PadModel, tensor::PadOp> {
+  bool isDifferentiable(Operation *operation) const {
+    auto op = cast<tensor::PadOp>(operation);
+    return isa<FloatType>(op.getType().getElementType()) &&
+           op.getConstantPaddingValue();
+  }
+  void buildVjp(Operation *operation, OpBuilder &builder,
+                ArrayRef<Value> cotangents, const llvm::BitVector &,
+                MutableArrayRef<Value> operandCotangents) const {
+    auto op = cast<tensor::PadOp>(operation);
+    SmallVector<OpFoldResult> ones(op.getSourceType().getRank(),
+                                   builder.getIndexAttr(1));
+    operandCotangents[0] = tensor::ExtractSliceOp::create(
+        builder, op.getLoc(), op.getSourceType(), cotangents[0],
+        op.getMixedLowPad(),
+        tensor::getMixedSizes(builder, op.getLoc(), op.getSource()), ones);
+  }
+};
+
 } // namespace
 
 void mlir::dann::registerShapeDerivatives(DialectRegistry &registry) {
@@ -99,5 +121,6 @@ void mlir::dann::registerShapeDerivatives(DialectRegistry &registry) {
     tensor::CastOp::attachInterface<CastModel>(*context);
     tensor::ExtractSliceOp::attachInterface<ExtractSliceModel>(*context);
     tensor::InsertSliceOp::attachInterface<InsertSliceModel>(*context);
+    tensor::PadOp::attachInterface<PadModel>(*context);
   });
 }

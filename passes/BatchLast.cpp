@@ -117,6 +117,152 @@ struct RotateOperands : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// The batch behind the other entries of what a slice has for each dimension.
+SmallVector<OpFoldResult> rotate(ArrayRef<OpFoldResult> values) {
+  return applyPermutation(values, getRotation(values.size()));
+}
+
+/// `last`, with the batch last, as the batch-first value that stood in its
+/// place.
+Value moveBatchFirst(OpBuilder &b, Location loc, Value last) {
+  int64_t rank = cast<RankedTensorType>(last.getType()).getRank();
+  return buildTranspose(b, loc, last,
+                        invertPermutationVector(getRotation(rank)));
+}
+
+RankedTensorType getRotatedType(Type tensor) {
+  auto type = cast<RankedTensorType>(tensor);
+  return RankedTensorType::get(
+      applyPermutation(type.getShape(), getRotation(type.getRank())),
+      type.getElementType());
+}
+
+struct RotateExtractSlice : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isBatchFirst(op.getSource()) || !isBatchFirst(op.getResult()) ||
+        op.getSourceType().getRank() != op.getType().getRank())
+      return failure();
+    Location loc = op.getLoc();
+    auto rotated = tensor::ExtractSliceOp::create(
+        rewriter, loc, getRotatedType(op.getType()),
+        moveBatchLast(rewriter, loc, op.getSource()),
+        rotate(op.getMixedOffsets()), rotate(op.getMixedSizes()),
+        rotate(op.getMixedStrides()));
+    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
+    return success();
+  }
+};
+
+struct RotateInsertSlice : OpRewritePattern<tensor::InsertSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::InsertSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isBatchFirst(op.getSource()) || !isBatchFirst(op.getDest()) ||
+        op.getSourceType().getRank() != op.getType().getRank())
+      return failure();
+    Location loc = op.getLoc();
+    Value rotated = tensor::InsertSliceOp::create(
+        rewriter, loc, moveBatchLast(rewriter, loc, op.getSource()),
+        moveBatchLast(rewriter, loc, op.getDest()),
+        rotate(op.getMixedOffsets()), rotate(op.getMixedSizes()),
+        rotate(op.getMixedStrides()));
+    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
+    return success();
+  }
+};
+
+/// The groups of dimensions of a reshape that leaves the batch alone, with the
+/// batch last; none if it does not.
+std::optional<SmallVector<ReassociationIndices>>
+rotateGroups(ArrayRef<ReassociationIndices> groups) {
+  if (groups.size() < 2 || groups.front().size() != 1)
+    return std::nullopt;
+  SmallVector<ReassociationIndices> rotated;
+  int64_t next = 0;
+  for (const ReassociationIndices &group : groups.drop_front()) {
+    ReassociationIndices &indices = rotated.emplace_back();
+    for (size_t i = 0; i < group.size(); ++i)
+      indices.push_back(next++);
+  }
+  rotated.push_back({next});
+  return rotated;
+}
+
+struct RotateCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto groups = rotateGroups(op.getReassociationIndices());
+    if (!isBatchFirst(op.getSrc()) || !groups)
+      return failure();
+    Location loc = op.getLoc();
+    Value rotated = tensor::CollapseShapeOp::create(
+        rewriter, loc, moveBatchLast(rewriter, loc, op.getSrc()), *groups);
+    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
+    return success();
+  }
+};
+
+struct RotateExpand : OpRewritePattern<tensor::ExpandShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto groups = rotateGroups(op.getReassociationIndices());
+    if (!isBatchFirst(op.getSrc()) || !groups)
+      return failure();
+    Location loc = op.getLoc();
+    Value rotated = tensor::ExpandShapeOp::create(
+        rewriter, loc, getRotatedType(op.getType()),
+        moveBatchLast(rewriter, loc, op.getSrc()), *groups,
+        rotate(op.getMixedOutputShape()));
+    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
+    return success();
+  }
+};
+
+/// Padding with one value is that value everywhere, and the tensor in it.
+struct ExpandPad : OpRewritePattern<tensor::PadOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::PadOp op,
+                                PatternRewriter &rewriter) const override {
+    Value padding = op.getConstantPaddingValue();
+    if (!isBatchFirst(op.getSource()) || !isBatchFirst(op.getResult()) ||
+        !padding)
+      return failure();
+    Location loc = op.getLoc();
+    SmallVector<OpFoldResult> sizes;
+    for (auto [i, low, high] :
+         llvm::enumerate(op.getMixedLowPad(), op.getMixedHighPad())) {
+      auto lowSize = getConstantIntValue(low),
+           highSize = getConstantIntValue(high);
+      bool isDynamic = op.getType().isDynamicDim(i);
+      if (!lowSize || !highSize || *lowSize < 0 || *highSize < 0 ||
+          (isDynamic && (*lowSize != 0 || *highSize != 0)))
+        return failure();
+      sizes.push_back(
+          isDynamic ? tensor::getMixedSize(rewriter, loc, op.getSource(), i)
+                    : OpFoldResult(
+                          rewriter.getIndexAttr(op.getType().getDimSize(i))));
+    }
+    Value empty = tensor::EmptyOp::create(rewriter, loc, sizes,
+                                          op.getType().getElementType());
+    Value filled =
+        linalg::FillOp::create(rewriter, loc, padding, empty).getResult(0);
+    SmallVector<OpFoldResult> ones(sizes.size(), rewriter.getIndexAttr(1));
+    rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
+        op, op.getSource(), filled, op.getMixedLowPad(),
+        tensor::getMixedSizes(rewriter, loc, op.getSource()), ones);
+    return success();
+  }
+};
+
 /// Of a product's two factors, the one whose loop is the innermost of the
 /// result becomes contiguous along it.
 struct TransposeFactor : OpInterfaceRewritePattern<linalg::LinalgOp> {
@@ -125,17 +271,22 @@ struct TransposeFactor : OpInterfaceRewritePattern<linalg::LinalgOp> {
   LogicalResult matchAndRewrite(linalg::LinalgOp op,
                                 PatternRewriter &rewriter) const override {
     if (!hasFreeMaps(op) || !linalg::isaContractionOpInterface(op) ||
-        op.getNumLoops() != 3)
+        op.getNumLoops() < 3)
       return rewriter.notifyMatchFailure(op, "is no product of two matrices");
     auto maps = op.getIndexingMapsArray();
+    if (maps.back().getNumResults() < 2)
+      return rewriter.notifyMatchFailure(op, "gives no matrix");
     AffineExpr lane = maps.back().getResults().back();
     for (unsigned i : {0, 1}) {
-      if (maps[i].getNumResults() != 2 || maps[i].getResult(0) != lane)
+      if (maps[i].getNumResults() < 2 || maps[i].getResult(0) != lane)
         continue;
+      SmallVector<int64_t> rotation = getRotation(maps[i].getNumResults());
       SmallVector<Value> operands = op->getOperands();
-      operands[i] = buildTranspose(rewriter, op.getLoc(), operands[i], {1, 0});
-      maps[i] =
-          AffineMap::get(3, 0, {maps[i].getResult(1), lane}, op.getContext());
+      operands[i] =
+          buildTranspose(rewriter, op.getLoc(), operands[i], rotation);
+      maps[i] = AffineMap::get(maps[i].getNumDims(), 0,
+                               applyPermutation(maps[i].getResults(), rotation),
+                               op.getContext());
       rewriter.replaceOp(op, rebuild(rewriter, op, operands, maps));
       return success();
     }
@@ -190,7 +341,9 @@ struct BatchLastPass : dann::impl::BatchLastBase<BatchLastPass> {
     }
 
     RewritePatternSet rotate(&getContext());
-    rotate.add<RotateOperands, FoldTransposes>(&getContext());
+    rotate.add<RotateOperands, RotateExtractSlice, RotateInsertSlice,
+               RotateCollapse, RotateExpand, ExpandPad, FoldTransposes>(
+        &getContext());
     RewritePatternSet finish(&getContext());
     finish.add<TransposeFactor, OrderLoops, FoldTransposes>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(rotate))) ||

@@ -1,5 +1,6 @@
-//===- ConvertLinalgToOneDnn.cpp - Products as library kernels ------------===//
+//===- ConvertLinalgToOneDnn.cpp - Products, convolutions for the library -===//
 
+#include "passes/ConvolutionForm.h"
 #include "passes/Passes.h"
 #include "passes/ProductForm.h"
 
@@ -40,15 +41,21 @@ bool isRelu(Operation *op, Value buffer) {
 struct ConvertLinalgToOneDnnPass
     : dann::impl::ConvertLinalgToOneDnnBase<ConvertLinalgToOneDnnPass> {
   void runOnOperation() override {
-    SmallVector<linalg::ContractOp> products;
-    getOperation().walk([&](linalg::ContractOp op) {
+    SmallVector<Operation *> operations;
+    getOperation().walk([&](linalg::LinalgOp op) {
       auto kernel = op->getAttrOfType<StringAttr>(DannDialect::kKernelAttr);
       if (kernel && kernel.getValue() == "onednn")
-        products.push_back(op);
+        operations.push_back(op);
     });
-    for (linalg::ContractOp op : products)
-      if (std::optional<ProductForm> form = getProductForm(op))
-        lower(op, *form);
+    for (Operation *op : operations) {
+      if (auto product = dyn_cast<linalg::ContractOp>(op)) {
+        if (std::optional<ProductForm> form = getProductForm(product))
+          lower(product, *form);
+      } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+        if (std::optional<ConvolutionForm> form = getConvolutionForm(generic))
+          lower(generic, *form);
+      }
+    }
   }
 
   void lower(linalg::ContractOp op, ProductForm form) {
@@ -68,6 +75,27 @@ struct ConvertLinalgToOneDnnPass
     }
     onednn::MatmulOp::create(b, op.getLoc(), a, form.b, form.c, accumulates,
                              b.getArrayAttr(postOps));
+    op.erase();
+  }
+
+  static void lower(linalg::GenericOp op, const ConvolutionForm &form) {
+    OpBuilder b(op);
+    bool accumulates = !eraseZeroFill(op, form.getResult());
+    auto build = [&]<typename OpTy>(OpTy, Value a, Value factor) {
+      OpTy::create(b, op.getLoc(), a, factor, form.getResult(), form.strides,
+                   form.dilations, accumulates);
+    };
+    switch (form.result) {
+    case ConvolutionForm::Z:
+      build(onednn::ConvolutionOp(), form.x, form.filters);
+      break;
+    case ConvolutionForm::X:
+      build(onednn::ConvolutionBackwardDataOp(), form.z, form.filters);
+      break;
+    case ConvolutionForm::Filters:
+      build(onednn::ConvolutionBackwardWeightsOp(), form.z, form.x);
+      break;
+    }
     op.erase();
   }
 };

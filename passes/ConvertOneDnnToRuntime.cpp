@@ -26,6 +26,9 @@ namespace {
 // Bits of the flags argument: dann::MatmulFlags in model_abi.h.
 constexpr int64_t kAccumulate = 1, kRelu = 2;
 
+// What a convolution computes: the argument `result` there.
+constexpr int64_t kZ = 0, kX = 1, kFilters = 2;
+
 struct ConvertOneDnnToRuntimePass
     : dann::impl::ConvertOneDnnToRuntimeBase<ConvertOneDnnToRuntimePass> {
   void runOnOperation() override {
@@ -34,6 +37,28 @@ struct ConvertOneDnnToRuntimePass
     for (onednn::MatmulOp op : matmuls)
       if (failed(lower(op)))
         return signalPassFailure();
+    getOperation().walk([&](onednn::ConvolutionOp op) {
+      lower(op, op.getX(), op.getFilters(), op.getZ(), kZ);
+    });
+    getOperation().walk([&](onednn::ConvolutionBackwardDataOp op) {
+      lower(op, op.getDx(), op.getFilters(), op.getDz(), kX);
+    });
+    getOperation().walk([&](onednn::ConvolutionBackwardWeightsOp op) {
+      lower(op, op.getX(), op.getDfilters(), op.getDz(), kFilters);
+    });
+  }
+
+  template <typename OpTy>
+  static void lower(OpTy op, Value x, Value filters, Value z, int64_t result) {
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    SmallVector<Value> arguments = {x, filters, z};
+    for (int64_t number :
+         {result, op.getStrides()[0], op.getStrides()[1], op.getDilations()[0],
+          op.getDilations()[1], op.getAccumulate() ? kAccumulate : 0})
+      arguments.push_back(
+          arith::ConstantOp::create(b, b.getI64IntegerAttr(number)));
+    dann::callRuntime(b, dann::kOneDnnConvolutionF32, arguments, {});
+    op.erase();
   }
 
   static LogicalResult lower(onednn::MatmulOp op) {

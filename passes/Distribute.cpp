@@ -26,16 +26,24 @@ namespace {
 
 // Rows are shared in multiples of this, columns in cache lines of samples.
 constexpr int64_t kRowUnit = 4, kColumnUnit = 32;
-// With fewer rows, columns are shared if there may be many of them.
+// With fewer rows, others than the first dimension are shared if they are
+// larger.
 constexpr int64_t kFewRows = 16;
 
 /// How the threads share an operation, or the elements of one of its buffers.
 struct Share {
   enum Kind { Whole, FirstThread, Rows, Columns } kind = Whole;
   int64_t extent = 0; // of the rows or columns; dynamic is the batch
+  // Rows are usually the first dimension. With a few channels, those of an
+  // image are the second.
+  int64_t dimension = 0;
+  // Columns for each sample: more than one where those of an image became one
+  // dimension.
+  int64_t perSample = 1;
 
   bool operator==(const Share &other) const {
-    return kind == other.kind && extent == other.extent;
+    return kind == other.kind && extent == other.extent &&
+           dimension == other.dimension && perSample == other.perSample;
   }
   /// Whether each thread meets no elements but its own in two accesses.
   bool isDisjointFrom(const Share &other) const {
@@ -51,6 +59,13 @@ struct Access {
   /// An access to `buffer` of which `share` are the elements.
   static Access create(Value buffer, Share share, bool writes) {
     Value root = getRootBuffer(buffer);
+    // Rows stay rows where what is in them becomes one dimension.
+    while (auto collapse = buffer.getDefiningOp<memref::CollapseShapeOp>()) {
+      if (share.kind == Share::Columns || share.dimension > 0 ||
+          collapse.getReassociationIndices().front().size() > 1)
+        break;
+      buffer = collapse.getSrc();
+    }
     // Rows of a view are not those of the whole.
     if (root != buffer && share.kind != Share::FirstThread)
       share = {Share::Whole, 0};
@@ -63,6 +78,28 @@ struct Access {
   }
 };
 
+/// Whether a kernel computes `op` from its operands, with the fill before it: a
+/// product or a convolution.
+bool isProduct(Operation *op) {
+  return isa_and_nonnull<linalg::ContractOp>(op) ||
+         (isa_and_nonnull<linalg::GenericOp>(op) &&
+          op->hasAttr(DannDialect::kKernelAttr));
+}
+
+/// How many columns of `buffer` a sample has.
+int64_t countPerSample(Value buffer) {
+  auto collapse = buffer.getDefiningOp<memref::CollapseShapeOp>();
+  if (!collapse)
+    return 1;
+  int64_t count = 1;
+  SmallVector<ReassociationIndices> groups = collapse.getReassociationIndices();
+  for (int64_t dimension : groups.back())
+    if (int64_t extent = collapse.getSrcType().getDimSize(dimension);
+        !ShapedType::isDynamic(extent))
+      count *= extent;
+  return count;
+}
+
 /// The loop along which `op` is shared, and how.
 std::pair<unsigned, Share> chooseShare(linalg::LinalgOp op) {
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
@@ -72,13 +109,17 @@ std::pair<unsigned, Share> chooseShare(linalg::LinalgOp op) {
     return loop ? std::optional(loop.getPosition()) : std::nullopt;
   };
   int64_t rank = type.getRank();
-  if (rank > 0)
-    if (auto loop = getLoop(0);
-        loop && !type.isDynamicDim(0) && type.getDimSize(0) >= kFewRows)
-      return {*loop, {Share::Rows, type.getDimSize(0)}};
+  for (int64_t dimension : {0, 1})
+    if (rank > 2 * dimension)
+      if (auto loop = getLoop(dimension);
+          loop && !type.isDynamicDim(dimension) &&
+          type.getDimSize(dimension) >= kFewRows)
+        return {*loop, {Share::Rows, type.getDimSize(dimension), dimension}};
   if (rank > 0 && type.isDynamicDim(rank - 1))
     if (auto loop = getLoop(rank - 1))
-      return {*loop, {Share::Columns, ShapedType::kDynamic}};
+      return {*loop,
+              {Share::Columns, ShapedType::kDynamic, 0,
+               countPerSample(op.getDpsInits()[0])}};
   return {0, {Share::FirstThread, 0}};
 }
 
@@ -93,7 +134,8 @@ Share getOperandShare(AffineMap map, MemRefType type, unsigned loop,
            type.getDimSize(dimension) == share.extent;
   };
   int64_t rank = type.getRank();
-  if (rank > 0 && share.kind == Share::Rows && isAt(0))
+  if (rank > share.dimension && share.kind == Share::Rows &&
+      isAt(share.dimension))
     return share;
   if (rank > 0 && share.kind == Share::Columns && isAt(rank - 1))
     return share;
@@ -113,7 +155,9 @@ struct Distributor {
   func::FuncOp function;
   IRRewriter rewriter;
   Value threadIndex, threadCount, isFirst;
-  DenseMap<std::pair<int64_t, int64_t>, std::pair<Value, Value>> ranges;
+  // By the kind, extent and columns per sample of a share.
+  DenseMap<std::tuple<int64_t, int64_t, int64_t>, std::pair<Value, Value>>
+      ranges;
   SmallVector<Access> sinceBarrier;
   SmallVector<Attribute> operations;
   // What the last operation has written, if it was a fill or a product.
@@ -180,10 +224,11 @@ struct Distributor {
     // A product and the fill of its result become one kernel: what the product
     // waits for must not come between them.
     if (isa<linalg::FillOp>(op.getOperation()))
-      if (auto product =
-              dyn_cast_or_null<linalg::ContractOp>(getNextWithEffect(op));
-          product && product.getDpsInits()[0] == op.getDpsInits()[0])
-        collectAccesses(product, accesses);
+      if (Operation *next = getNextWithEffect(op); isProduct(next)) {
+        auto product = cast<linalg::LinalgOp>(next);
+        if (product.getDpsInits()[0] == op.getDpsInits()[0])
+          collectAccesses(product, accesses);
+      }
     rewriter.setInsertionPoint(op);
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     synchronize(b, accesses);
@@ -269,7 +314,7 @@ struct Distributor {
   /// The rows or columns of this thread: [begin, begin + size).
   std::pair<Value, Value> getRange(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
                                    Share share, unsigned loop) {
-    auto &range = ranges[{share.kind, share.extent}];
+    auto &range = ranges[{share.kind, share.extent, share.perSample}];
     if (range.first)
       return range;
     OpFoldResult extent = op.createLoopRanges(b, b.getLoc())[loop].size;
@@ -294,21 +339,21 @@ struct Distributor {
   /// Tells the runtime which operation begins. A product, the fill before it
   /// and the elementwise operation behind it are one: they become one kernel.
   void announce(ImplicitLocOpBuilder &b, linalg::LinalgOp op) {
-    bool isProduct = isa<linalg::ContractOp>(op.getOperation());
+    bool computesProduct = isProduct(op);
     bool isFill = isa<linalg::FillOp>(op.getOperation());
     bool followsFill = groupIsFill;
     bool continues =
         groupResult && llvm::is_contained(op->getOperands(), groupResult) &&
         (followsFill ||
-         (!isProduct && op.getNumLoops() == op.getNumParallelLoops()));
+         (!computesProduct && op.getNumLoops() == op.getNumParallelLoops()));
     groupIsFill = isFill;
-    groupResult = isProduct || isFill ? op.getDpsInits()[0] : Value();
+    groupResult = computesProduct || isFill ? op.getDpsInits()[0] : Value();
 
     // The operation that this one is a part of; null if it is one of its own.
     auto old = continues ? cast<DictionaryAttr>(operations.back()) : nullptr;
     auto kernel = op->getAttrOfType<StringAttr>(DannDialect::kKernelAttr);
     if (!kernel)
-      kernel = b.getStringAttr(isProduct ? "generated" : "loops");
+      kernel = b.getStringAttr(computesProduct ? "generated" : "loops");
     StringAttr name = b.getStringAttr(describe(op));
     // What follows a product goes by the product's name.
     if (old && !followsFill) {
@@ -366,8 +411,9 @@ struct Distributor {
     // The layer that the operation belongs to, if the frontend named it.
     if (auto name = op.getLoc()->findInstanceOf<NameLoc>())
       os << name.getName().getValue() << " ";
-    if (isa<linalg::ContractOp>(op.getOperation())) {
-      os << "product ";
+    if (isProduct(op)) {
+      os << (isa<linalg::ContractOp>(op.getOperation()) ? "product "
+                                                        : "convolution ");
       auto print = [&](Value value) {
         auto type = cast<MemRefType>(value.getType());
         llvm::interleave(

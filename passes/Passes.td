@@ -100,7 +100,8 @@ def LowerLayers : Pass<"dann-lower-layers", "::mlir::ModuleOp"> {
   let summary = "lower E/I layers and their gradients to products";
   let description = [{
     `dann.ei_dense` and `dann.ei_dense_grad` become `linalg.contract` and
-    elementwise `linalg.generic`. What a layer and its gradient both need is
+    elementwise `linalg.generic`; `dann.ei_conv2d` and `dann.ei_conv2d_grad`
+    likewise, with convolutions of padded images for the products with x. What a layer and its gradient both need is
     built the same way in both, for CSE to make it one. Gradients of weights are
     sums of products, which `dann-fuse-updates` looks for.
 
@@ -157,7 +158,22 @@ def BatchLast : Pass<"dann-batch-last", "::mlir::ModuleOp"> {
     which is small beside the product. See docs/architecture.md for what was
     measured.
 
+    Images [batch, channels, rows, columns] become [channels, rows, columns,
+    batch] in the same way, with reshapes and slices that leave the batch alone;
+    padding becomes a slice of a tensor full of its value.
+
     What is no `linalg.generic` keeps its form, between transposes.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def FuseElementwise : Pass<"dann-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "fuse elementwise operations on tensors into their users";
+  let description = [{
+    What `linalg-fuse-elementwise-ops` does, but not into convolutions and
+    pools: their windows meet an element several times, which would be computed
+    as often, and kernels know convolutions of nothing but their operands.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
@@ -238,7 +254,8 @@ def UseBf16 : Pass<"dann-use-bf16", "::mlir::ModuleOp"> {
 def SelectKernels : Pass<"dann-select-kernels", "::mlir::ModuleOp"> {
   let summary = "choose between the library and generated code for each product";
   let description = [{
-    Sets `dann.kernel` on every `linalg.contract`, `onednn` or `generated`. With
+    Sets `dann.kernel` on every `linalg.contract` and every convolution or
+    derivative of one, `onednn` or `generated`. With
     `backend=auto` each product gets what was measured to be faster for its type
     and shape; products that one of the two does not have go to the other.
   }];
@@ -251,9 +268,10 @@ def SelectKernels : Pass<"dann-select-kernels", "::mlir::ModuleOp"> {
 
 def ConvertLinalgToOneDnn
     : Pass<"convert-linalg-to-onednn", "::mlir::ModuleOp"> {
-  let summary = "turn products on buffers into onednn.matmul";
+  let summary = "turn products and convolutions on buffers into library kernels";
   let description = [{
-    For the `linalg.contract` with `dann.kernel = "onednn"`. A fill with zero
+    For the `linalg.contract`, which become `onednn.matmul`, and the
+    convolutions with `dann.kernel = "onednn"`. A fill with zero
     before it disappears, and a relu behind it, in the same buffer, becomes a
     post-op.
   }];
@@ -278,6 +296,17 @@ def FuseLoops : Pass<"dann-fuse-loops", "::mlir::func::FuncOp"> {
     Unlike fusion on tensors (`linalg-fuse-elementwise-ops`, which runs before),
     this computes nothing twice where the result of the first has other uses.
   }];
+}
+
+def CollapseLoops : Pass<"dann-collapse-loops", "::mlir::func::FuncOp"> {
+  let summary = "run through neighbouring dimensions in one loop";
+  let description = [{
+    Dimensions of buffers that all operands of an operation run through one after
+    the other, such as rows, columns and samples of images, become one. Loops
+    are then long enough for vectors, and products over the channels of images
+    are products of matrices.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
 def Distribute : Pass<"dann-distribute", "::mlir::ModuleOp"> {

@@ -38,7 +38,7 @@ const Pipeline mlir::dann::kLinalgPipeline = {
        dann-batch-last,
        canonicalize,
        cse,
-       func.func(linalg-fuse-elementwise-ops,
+       func.func(dann-fuse-elementwise,
                  canonicalize,
                  cse,
                  dann-schedule-updates),
@@ -54,7 +54,8 @@ const Pipeline mlir::dann::kBufferPipeline = {
            hoist-static-allocs=true hoist-dynamic-allocs=true},
        canonicalize,
        cse,
-       func.func(dann-fuse-loops),
+       func.func(dann-fuse-loops,
+                 dann-collapse-loops),
        dann-distribute,
        canonicalize,
        cse)"};

@@ -14,6 +14,7 @@ inline constexpr char kBarrier[] = "dann_barrier";
 inline constexpr char kBeginOperation[] = "dann_begin_operation";
 inline constexpr char kOneDnnMatmulF32[] = "dann_onednn_matmul_f32";
 inline constexpr char kOneDnnMatmulBf16[] = "dann_onednn_matmul_bf16";
+inline constexpr char kOneDnnConvolutionF32[] = "dann_onednn_convolution_f32";
 
 /// Calls a function of the runtime, which is declared if it was not. Memrefs
 /// are passed as pointers to descriptors, whatever their layout. Returns its

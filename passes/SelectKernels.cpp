@@ -1,5 +1,6 @@
 //===- SelectKernels.cpp - Library or generated code ----------------------===//
 
+#include "passes/ConvolutionForm.h"
 #include "passes/Passes.h"
 
 #include "Dann/Dann.h"
@@ -23,7 +24,7 @@ struct Choice {
 };
 
 /// The kernel if only one can be used.
-std::optional<Choice> getOnlyChoice(linalg::ContractOp op) {
+std::optional<Choice> getOnlyChoice(linalg::LinalgOp op) {
   Type factor = getElementTypeOrSelf(op->getOperand(0).getType());
   Type result = getElementTypeOrSelf(op->getOperand(2).getType());
   if (factor.isBF16())
@@ -39,7 +40,7 @@ constexpr int64_t kLargeMatrix = 2000 * 2000;
 
 /// The matrix that a generated kernel would read by columns, if it is known to
 /// be large: a factor [K, M] of a result [M, N].
-bool readsLargeMatrixByColumns(linalg::ContractOp op) {
+bool readsLargeMatrixByColumns(linalg::LinalgOp op) {
   auto maps = op.getIndexingMapsArray();
   if (op.getNumLoops() != 3 || maps[2].getNumResults() != 2)
     return false;
@@ -56,7 +57,9 @@ bool readsLargeMatrixByColumns(linalg::ContractOp op) {
 /// Measured with AVX-512 (docs/architecture.md): generated kernels read both
 /// factors as they are and win, unless one is so large that the library's
 /// packing pays.
-Choice chooseByShape(linalg::ContractOp op) {
+Choice chooseByShape(linalg::LinalgOp op) {
+  if (isa<linalg::GenericOp>(op.getOperation()))
+    return {kOneDnn, "it has kernels for convolutions"};
   if (readsLargeMatrixByColumns(op))
     return {kOneDnn, "it packs the large matrix that would be read by columns"};
   return {kGenerated, "generated kernels read both factors as they are"};
@@ -71,7 +74,11 @@ struct SelectKernelsPass : dann::impl::SelectKernelsBase<SelectKernelsPass> {
                                  << "': it has to be auto, onednn or generated";
       return signalPassFailure();
     }
-    getOperation().walk([&](linalg::ContractOp op) {
+    getOperation().walk([&](linalg::LinalgOp op) {
+      auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+      bool isConvolution = generic && getConvolutionForm(generic);
+      if (!isConvolution && !isa<linalg::ContractOp>(op.getOperation()))
+        return;
       Choice choice{backend == "onednn" ? kOneDnn : kGenerated,
                     "asked for by the user"};
       if (std::optional<Choice> only = getOnlyChoice(op))
@@ -81,7 +88,8 @@ struct SelectKernelsPass : dann::impl::SelectKernelsBase<SelectKernelsPass> {
       op->setAttr(DannDialect::kKernelAttr,
                   StringAttr::get(&getContext(), choice.kernel));
       if (explain)
-        op.emitRemark() << "product " << op->getOperand(0).getType() << " . "
+        op.emitRemark() << (isConvolution ? "convolution " : "product ")
+                        << op->getOperand(0).getType() << " . "
                         << op->getOperand(1).getType() << ": " << choice.kernel
                         << ", since " << choice.reason;
     });

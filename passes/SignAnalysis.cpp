@@ -52,11 +52,18 @@ static Sign signOfExtremum(Sign a, Sign b, Sign bound) {
 static Sign inferSign(Operation *op, ArrayRef<Sign> in);
 
 /// Evaluates the body of a linalg operation on signs, until the accumulated
-/// values no longer change.
+/// values no longer change. The init of a reduction is a result only where the
+/// reduction may be empty: from -inf on, a maximum has the sign of the
+/// elements.
 static Sign inferLinalgSign(linalg::LinalgOp op, ArrayRef<Sign> operands) {
   Block *body = op.getBlock();
   SmallVector<Sign> arguments(operands);
-  while (true) {
+  bool mayBeEmpty = false;
+  for (auto [extent, iterator] :
+       llvm::zip(op.getStaticLoopRanges(), op.getIteratorTypesArray()))
+    mayBeEmpty |= iterator == utils::IteratorType::reduction &&
+                  (ShapedType::isDynamic(extent) || extent == 0);
+  for (bool isFirst = true;; isFirst = false) {
     DenseMap<Value, Sign> signs;
     for (auto [argument, sign] : llvm::zip(body->getArguments(), arguments))
       signs[argument] = sign;
@@ -79,7 +86,11 @@ static Sign inferLinalgSign(linalg::LinalgOp op, ArrayRef<Sign> operands) {
     if (op.getNumReductionLoops() == 0)
       return yielded;
     // Each round of a reduction starts from the last one's result, the first
-    // one from the init, which is also the result of an empty loop.
+    // one from the init.
+    if (isFirst && !mayBeEmpty) {
+      arguments.back() = yielded;
+      continue;
+    }
     Sign accumulated = joinSigns(arguments.back(), yielded);
     if (accumulated == arguments.back())
       return accumulated;
@@ -128,6 +139,13 @@ static Sign inferSign(Operation *op, ArrayRef<Sign> in) {
           [&](auto) { return in[0]; })
       .Case<math::ExpOp, math::AbsFOp, math::SqrtOp, arith::UIToFPOp>(
           [&](auto) { return Sign::Nonneg; })
+      .Case([&](tensor::PadOp pad) {
+        Attribute padding;
+        Value value = pad.getConstantPaddingValue();
+        return value && matchPattern(value, m_Constant(&padding))
+                   ? joinSigns(in[0], signOfConstant(padding))
+                   : Sign::Any;
+      })
       .Case([&](tensor::InsertSliceOp) { return joinSigns(in[0], in[1]); })
       .Default(Sign::Any);
 }

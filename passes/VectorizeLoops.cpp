@@ -5,6 +5,7 @@
 #include "passes/VectorBody.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -52,13 +53,12 @@ public:
   bool fits() {
     if (op.getNumDpsInits() == 0 || op.getNumLoops() == 0 || !hasVectorBody(op))
       return false;
-    for (OpOperand &operand : op->getOpOperands())
-      if (!op.getMatchingIndexingMap(&operand).isProjectedPermutation())
-        return false;
     if (!chooseLane())
       return false;
+    // A lane of its own for each entry of the results.
     if (!isReduction())
-      return true;
+      return llvm::all_of(op.getDpsInitsMutable(),
+                          [&](OpOperand &init) { return runsAlongLane(init); });
     if (op.getNumDpsInits() == 1)
       combiner = getCombiner(op);
     return combiner;
@@ -97,7 +97,8 @@ private:
     SmallVector<unsigned> votes(op.getNumLoops(), 0);
     for (AffineMap map : op.getIndexingMapsArray())
       if (map.getNumResults() > 0)
-        ++votes[map.getDimPosition(map.getNumResults() - 1)];
+        if (auto last = dyn_cast<AffineDimExpr>(map.getResults().back()))
+          ++votes[last.getPosition()];
     std::optional<unsigned> best;
     for (lane = 0; lane < votes.size(); ++lane)
       if (llvm::all_of(op->getOpOperands(),
@@ -117,17 +118,26 @@ private:
 
   bool isContiguousAlongLane(OpOperand &operand) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    return map.getDimPosition(map.getNumResults() - 1) == lane &&
+    auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
+    return last && last.getPosition() == lane &&
+           llvm::none_of(map.getResults().drop_back(),
+                         [&](AffineExpr expression) {
+                           return expression.isFunctionOfDim(lane);
+                         }) &&
            hasContiguousRows(operand.get());
   }
 
-  SmallVector<Value> getIndices(OpOperand &operand, Value laneIndex) {
-    SmallVector<Value> result;
+  SmallVector<Value> getIndices(ImplicitLocOpBuilder &b, OpOperand &operand,
+                                Value laneIndex) {
+    SmallVector<Value> loops(indices), result;
+    loops[lane] = laneIndex;
     for (AffineExpr expression :
-         op.getMatchingIndexingMap(&operand).getResults()) {
-      unsigned loop = cast<AffineDimExpr>(expression).getPosition();
-      result.push_back(loop == lane ? laneIndex : indices[loop]);
-    }
+         op.getMatchingIndexingMap(&operand).getResults())
+      if (auto loop = dyn_cast<AffineDimExpr>(expression))
+        result.push_back(loops[loop.getPosition()]);
+      else
+        result.push_back(affine::expandAffineExpr(b, b.getLoc(), expression,
+                                                  loops, ValueRange()));
     return result;
   }
 
@@ -137,7 +147,7 @@ private:
              Value mask) {
     auto type =
         VectorType::get({width}, getElementTypeOrSelf(operand.get().getType()));
-    auto at = getIndices(operand, laneIndex);
+    auto at = getIndices(b, operand, laneIndex);
     if (!mask)
       return vector::LoadOp::create(b, type, operand.get(), at);
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
@@ -175,9 +185,9 @@ private:
       if (isa<MemRefType>(value.getType())) {
         bool isLoaded = !runsAlongLane(operand) && !op.isDpsInit(&operand) &&
                         op.payloadUsesValueFromOperand(&operand);
-        value = isLoaded
-                    ? memref::LoadOp::create(b, value, getIndices(operand, {}))
-                    : Value();
+        value = isLoaded ? memref::LoadOp::create(b, value,
+                                                  getIndices(b, operand, {}))
+                         : Value();
       }
       invariant.push_back(value);
     }
@@ -202,13 +212,14 @@ private:
         Value i = forOp.getInductionVar();
         auto results = computeVectors(b, invariant, i, {}, {});
         for (auto [init, result] : llvm::zip(op.getDpsInitsMutable(), results))
-          vector::StoreOp::create(b, result, init.get(), getIndices(init, i));
+          vector::StoreOp::create(b, result, init.get(),
+                                  getIndices(b, init, i));
       }
       b.setInsertionPointToStart(branch.thenBlock());
       Value mask = buildMask(b);
       auto results = computeVectors(b, invariant, whole, mask, {});
       for (auto [init, result] : llvm::zip(op.getDpsInitsMutable(), results))
-        vector::MaskedStoreOp::create(b, init.get(), getIndices(init, whole),
+        vector::MaskedStoreOp::create(b, init.get(), getIndices(b, init, whole),
                                       mask, result);
       return;
     }
@@ -239,7 +250,7 @@ private:
       b.setInsertionPointToStart(branch.elseBlock());
       scf::YieldOp::create(b, sum);
     }
-    auto at = getIndices(init, {});
+    auto at = getIndices(b, init, {});
     Value old = memref::LoadOp::create(b, init.get(), at);
     Value total = vector::ReductionOp::create(
         b, *linalg::getCombinerOpKind(combiner), branch.getResult(0), old,

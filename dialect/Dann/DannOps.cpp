@@ -1,6 +1,7 @@
 //===- DannOps.cpp - The operations of the dann dialect -------------------===//
 
 #include "Dann/Dann.h"
+#include "Dann/EILayers.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -14,29 +15,6 @@ using namespace mlir::dann;
 
 #define GET_OP_CLASSES
 #include "Dann/DannOps.cpp.inc"
-
-/// Requires `value` to have `shape`, in which a dynamic size fits any. An
-/// absent value passes.
-static LogicalResult verifyShape(Operation *op, Value value, StringRef name,
-                                 ArrayRef<int64_t> shape) {
-  if (!value)
-    return success();
-  auto type = cast<ShapedType>(value.getType());
-  bool agrees = type.getRank() == static_cast<int64_t>(shape.size());
-  for (auto [actual, wanted] : llvm::zip(type.getShape(), shape))
-    agrees &= ShapedType::isDynamic(actual) || ShapedType::isDynamic(wanted) ||
-              actual == wanted;
-  if (agrees)
-    return success();
-  InFlightDiagnostic diagnostic = op->emitOpError() << name << " must be [";
-  llvm::interleaveComma(shape, diagnostic, [&](int64_t size) {
-    if (ShapedType::isDynamic(size))
-      diagnostic << "?";
-    else
-      diagnostic << size;
-  });
-  return diagnostic << "], but is " << type;
-}
 
 //===----------------------------------------------------------------------===//
 // EiDenseOp and EiDenseGradOp
@@ -64,19 +42,7 @@ static LogicalResult verifyEiDense(OpTy op, Value z, StringRef zName) {
       failed(verifyShape(op, op.getBias(), "bias", {ne})) ||
       failed(verifyShape(op, z, zName, {batch, ne})))
     return failure();
-  Type elementType = weights.getElementType();
-  for (Type type : op->getOperandTypes())
-    if (getElementTypeOrSelf(type) != elementType)
-      return op.emitOpError() << "element types differ: " << elementType
-                              << " and " << getElementTypeOrSelf(type);
-  if (getElementTypeOrSelf(z.getType()) != elementType)
-    return op.emitOpError() << "element types differ: " << elementType
-                            << " and " << getElementTypeOrSelf(z.getType());
-  if (op.getGain() && !op.getAlpha())
-    return op.emitOpError("gain needs alpha");
-  if (!op.getEpsilon().isFinite() || op.getEpsilon().isNegative())
-    return op.emitOpError("epsilon must be finite and not negative");
-  return success();
+  return verifyEILayer(op, z);
 }
 
 LogicalResult EiDenseOp::verify() { return verifyEiDense(*this, getZ(), "z"); }
@@ -84,13 +50,7 @@ LogicalResult EiDenseOp::verify() { return verifyEiDense(*this, getZ(), "z"); }
 LogicalResult EiDenseGradOp::verify() {
   if (failed(verifyEiDense(*this, getDz(), "dz")))
     return failure();
-  // All operands but dz, and x only on demand.
-  auto differentiated = getOperands().drop_front(getParametersOnly() ? 2 : 1);
-  if (getGradients().getTypes() != differentiated.getTypes())
-    return emitOpError() << "must have " << differentiated.size()
-                         << " results, of the types of the operands that they "
-                            "are gradients of";
-  return success();
+  return verifyEIGradients(*this);
 }
 
 void EiDenseOp::buildVjp(OpBuilder &builder, ArrayRef<Value> resultCotangents,
@@ -111,20 +71,11 @@ void EiDenseOp::inferResultSigns(ArrayRef<Sign>,
 }
 
 std::optional<Role> EiDenseOp::getOperandRole(unsigned index) {
-  static constexpr Role roles[] = {Role::Wex,   Role::Wix,  Role::Wei,
-                                   Role::Alpha, Role::Gain, Role::Bias};
-  for (auto [position, role] : llvm::enumerate(roles)) {
-    auto [start, length] = getODSOperandIndexAndLength(position + 1);
-    if (length == 1 && start == index)
-      return role;
-  }
-  return std::nullopt;
+  return getEILayerRole(*this, index);
 }
 
 Sign EiDenseOp::getRequiredSign(unsigned index) {
-  std::optional<Role> role = getOperandRole(index);
-  bool free = role == Role::Alpha || role == Role::Bias;
-  return free ? Sign::Any : Sign::Nonneg;
+  return getSignForRole(getOperandRole(index));
 }
 
 int64_t EiDenseOp::getFanIn() {

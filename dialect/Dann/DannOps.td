@@ -130,6 +130,8 @@ def Dann_EiDenseGradOp : Dann_Op<"ei_dense_grad", [
   let hasVerifier = 1;
 }
 
+include "Dann/DannConvolution.td"
+
 //===----------------------------------------------------------------------===//
 // Weights of fixed polarity
 //===----------------------------------------------------------------------===//

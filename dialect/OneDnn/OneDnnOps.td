@@ -63,4 +63,72 @@ def OneDnn_MatmulOp : Op<OneDnn_Dialect, "matmul", [
   let hasVerifier = 1;
 }
 
+class OneDnn_ConvolutionBase<string mnemonic, string a, string b, string result,
+                             string what, string more> : Op<OneDnn_Dialect, mnemonic, [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = what;
+  let description = more # [{
+    Images are x[C, H, W, B] and z[F, OH, OW, B], the batch last, filters
+    [F, C, kh, kw]; x holds its padding, if it has some. The result is
+    overwritten, or added to with `accumulate`.
+
+    Constraints: the windows fit, (OH - 1) stride + (kh - 1) dilation + 1 <= H,
+    and columns likewise; strides and dilations are two numbers from 1.
+
+    Example:
+
+    ```mlir
+    }] # "onednn." # mnemonic # " ins(%" # a # ", %" # b # " : " #
+    !cond(!eq(a, "x") : "memref<3x34x34x?xf32>", true : "memref<64x32x32x?xf32>") # ", " #
+    !cond(!eq(b, "x") : "memref<3x34x34x?xf32>", true : "memref<64x3x3x3xf32>") # [{)
+        outs(%}] # result # " : " #
+    !cond(!eq(result, "z") : "memref<64x32x32x?xf32>",
+          !eq(result, "dx") : "memref<3x34x34x?xf32>",
+          true : "memref<64x3x3x3xf32>") # [{)
+        {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>}
+    ```
+  }];
+  let assemblyFormat = "`ins` `(` $" # a # " `,` $" # b # " `:` type($" # a #
+      ") `,` type($" # b # ") `)` `outs` `(` $" # result # " `:` type($" #
+      result # ") `)` attr-dict";
+  let hasVerifier = 1;
+}
+
+def OneDnn_Array4 : StridedMemRefRankOf<[F32], [4]>;
+
+def OneDnn_ConvolutionOp : OneDnn_ConvolutionBase<"convolution",
+    "x", "filters", "z", "convolution of images", [{
+        z[f, oh, ow] (+)= sum of filters[f, c, kh, kw]
+                          x[c, oh stride + kh dilation, ow stride + kw dilation]
+
+}]> {
+  let arguments = (ins OneDnn_Array4:$x, OneDnn_Array4:$filters,
+                       OneDnn_Array4:$z, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations, UnitAttr:$accumulate);
+}
+
+def OneDnn_ConvolutionBackwardDataOp : OneDnn_ConvolutionBase<
+    "convolution_backward_data", "dz", "filters", "dx",
+    "derivative of a convolution by its images", [{
+    The cotangent of x for the cotangent dz of z: the sum of `filters . dz` over
+    all windows at each pixel.
+
+}]> {
+  let arguments = (ins OneDnn_Array4:$dz, OneDnn_Array4:$filters,
+                       OneDnn_Array4:$dx, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations, UnitAttr:$accumulate);
+}
+
+def OneDnn_ConvolutionBackwardWeightsOp : OneDnn_ConvolutionBase<
+    "convolution_backward_weights", "dz", "x", "dfilters",
+    "derivative of a convolution by its filters", [{
+    The cotangent of the filters for the cotangent dz of z: the sum of `dz . x`
+    over samples and positions.
+
+}]> {
+  let arguments = (ins OneDnn_Array4:$dz, OneDnn_Array4:$x,
+                       OneDnn_Array4:$dfilters, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations, UnitAttr:$accumulate);
+}
+
 #endif // ONEDNN_OPS

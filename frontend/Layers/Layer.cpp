@@ -15,6 +15,27 @@ std::unique_ptr<Layer> Layer::create(const model::Layer &message, int index) {
   case model::Layer::kDense:
     layer = createLayer(message.dense());
     break;
+  case model::Layer::kEiConv2D:
+    layer = createLayer(message.ei_conv2d());
+    break;
+  case model::Layer::kConv2D:
+    layer = createLayer(message.conv2d());
+    break;
+  case model::Layer::kMaxPool2D:
+    layer = createMaximumPool(message.max_pool2d());
+    break;
+  case model::Layer::kAveragePool2D:
+    layer = createAveragePool(message.average_pool2d());
+    break;
+  case model::Layer::kGlobalAveragePool:
+    layer = createLayer(message.global_average_pool());
+    break;
+  case model::Layer::kAdaptiveAveragePool2D:
+    layer = createLayer(message.adaptive_average_pool2d());
+    break;
+  case model::Layer::kFlatten:
+    layer = createLayer(message.flatten());
+    break;
   case model::Layer::kDropout:
     layer = createLayer(message.dropout());
     break;

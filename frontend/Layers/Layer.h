@@ -78,6 +78,15 @@ ColumnPartition partitionColumns(int64_t total, int64_t ratio);
 // One for each kind, for Layer::create.
 std::unique_ptr<Layer> createLayer(const ::dann::model::EiDense &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dense &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::EiConv2d &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::Conv2d &message);
+std::unique_ptr<Layer> createMaximumPool(const ::dann::model::Pool2d &message);
+std::unique_ptr<Layer> createAveragePool(const ::dann::model::Pool2d &message);
+std::unique_ptr<Layer>
+createLayer(const ::dann::model::GlobalAveragePool &message);
+std::unique_ptr<Layer>
+createLayer(const ::dann::model::AdaptiveAveragePool2d &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::Flatten &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dropout &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::ColumnEi &message);
 

@@ -15,7 +15,6 @@ using Loops = SmallVector<unsigned, 2>;
 
 static const Loops kMatrix = {0, 1};
 static const Loops kRows = {0};
-static const Loops kColumns = {1};
 
 void ParameterBuilder::add(Role role, Sign sign, Value initial,
                            StringRef scope) {
@@ -153,11 +152,11 @@ Value ForwardBuilder::activate(model::Activation activation, Value z) {
 }
 
 Value ForwardBuilder::addBias(Value z, Value bias) {
-  return getLinalg().elementwise({{z, kMatrix}, {bias, kColumns}}, z,
-                                 [](ImplicitLocOpBuilder &b, ValueRange args) {
-                                   return arith::AddFOp::create(b, args[0],
-                                                                args[1]);
-                                 });
+  return getLinalg().elementwise(
+      {{z, LinalgBuilder::allLoops(z)}, {bias, {1}}}, z,
+      [](ImplicitLocOpBuilder &b, ValueRange args) {
+        return arith::AddFOp::create(b, args[0], args[1]);
+      });
 }
 
 RankedTensorType ForwardBuilder::getBatchType(ArrayRef<int64_t> sample) const {

@@ -94,7 +94,7 @@ public:
   Value flatten(Value x);
   /// The activation, entry by entry.
   Value activate(::dann::model::Activation activation, Value z);
-  /// z [B, units] + bias [units].
+  /// z [B, units, ...] + bias [units].
   Value addBias(Value z, Value bias);
   /// [B, sample...] of the network's element type.
   RankedTensorType getBatchType(ArrayRef<int64_t> sample) const;

@@ -5,6 +5,8 @@
 #include "model_abi.h"
 #include "recording.h"
 
+#include <algorithm>
+
 // Declared here and not by <omp.h>, which belongs to the compiler at hand: with
 // Clang it would be that of another OpenMP library than oneDNN's, libgomp, and
 // set the number of threads of a pool that nobody uses.
@@ -87,6 +89,13 @@ static void matmul(const MemRef<T, 2> &a, const MemRef<T, 2> &b,
       {(flags & kAccumulate) != 0, (flags & kRelu) != 0});
 }
 
+static Array4 array_of(const MemRef<float, 4> &memref) {
+  Array4 array{memref.aligned + memref.offset, {}, {}};
+  std::copy_n(memref.sizes, 4, array.sizes);
+  std::copy_n(memref.strides, 4, array.strides);
+  return array;
+}
+
 } // namespace dann
 
 using namespace dann;
@@ -124,4 +133,17 @@ void _mlir_ciface_dann_onednn_matmul_bf16(MemRef<std::uint16_t, 2> *a,
                                           MemRef<float, 2> *dst,
                                           std::int64_t flags) {
   matmul(*a, *b, *dst, flags);
+}
+
+void _mlir_ciface_dann_onednn_convolution_f32(
+    MemRef<float, 4> *x, MemRef<float, 4> *filters, MemRef<float, 4> *z,
+    std::int64_t result, std::int64_t row_stride, std::int64_t column_stride,
+    std::int64_t row_dilation, std::int64_t column_dilation,
+    std::int64_t flags) {
+  ThreadContext::current().convolutions.run(array_of(*x), array_of(*filters),
+                                            array_of(*z),
+                                            {ConvolutionOptions::Result(result),
+                                             {row_stride, column_stride},
+                                             {row_dilation, column_dilation},
+                                             (flags & kAccumulate) != 0});
 }

@@ -2,6 +2,7 @@
 #ifndef DANN_RUNTIME_EXECUTION_H
 #define DANN_RUNTIME_EXECUTION_H
 
+#include "convolution.h"
 #include "matmul.h"
 #include "thread_pool.h"
 
@@ -19,6 +20,7 @@ struct alignas(64) ThreadContext {
   ThreadPool *pool;
   int index;
   MatmulCache matmuls;
+  ConvolutionCache convolutions;
   ThreadRecord *record = nullptr; // null: nobody asks for it
 
   /// That of the calling thread. Throws Internal if it runs no session's code.

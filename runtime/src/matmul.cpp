@@ -1,54 +1,15 @@
 #include "matmul.h"
 
 #include "fail.h"
+#include "onednn_handles.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <dnnl.h>
 #include <unordered_map>
-#include <utility>
-#include <vector>
 
 namespace dann {
 
 namespace {
-
-void check(dnnl_status_t status, const char *action) {
-  if (status == dnnl_success)
-    return;
-  fail(status == dnnl_out_of_memory ? ErrorCode::OutOfMemory
-                                    : ErrorCode::Internal,
-       "oneDNN could not ", action, " (status ", int(status), ")");
-}
-
-/// Owns a handle of the C interface.
-template <typename Handle, dnnl_status_t (*destroy)(Handle)> class Owned {
-public:
-  Owned() = default;
-  Owned(Owned &&other) noexcept : handle_(std::exchange(other.handle_, {})) {}
-  Owned &operator=(Owned &&other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~Owned() {
-    if (handle_)
-      destroy(handle_);
-  }
-  Handle get() const { return handle_; }
-  Handle *out() { return &handle_; }
-
-private:
-  Handle handle_ = nullptr;
-};
-
-using Engine = Owned<dnnl_engine_t, dnnl_engine_destroy>;
-using Stream = Owned<dnnl_stream_t, dnnl_stream_destroy>;
-using Memory = Owned<dnnl_memory_t, dnnl_memory_destroy>;
-using Primitive = Owned<dnnl_primitive_t, dnnl_primitive_destroy>;
-using PrimitiveDesc = Owned<dnnl_primitive_desc_t, dnnl_primitive_desc_destroy>;
-using Attributes = Owned<dnnl_primitive_attr_t, dnnl_primitive_attr_destroy>;
-using PostOps = Owned<dnnl_post_ops_t, dnnl_post_ops_destroy>;
 
 /// What a primitive is specialised to.
 struct Key {
@@ -62,17 +23,6 @@ struct Key {
   }
 };
 static_assert(sizeof(Key) == 10 * 8, "Key has padding");
-
-struct KeyHash {
-  std::size_t operator()(const Key &key) const {
-    std::uint64_t words[sizeof(Key) / 8];
-    std::memcpy(words, &key, sizeof(Key));
-    std::uint64_t hash = 0;
-    for (std::uint64_t word : words)
-      hash = (hash ^ word) * 0x9E3779B97F4A7C15u, hash ^= hash >> 32;
-    return hash;
-  }
-};
 
 dnnl_memory_desc_t describe(std::int64_t rows, std::int64_t columns,
                             const std::int64_t strides[2],
@@ -202,37 +152,20 @@ struct MatmulCache::Impl {
   // than keep the code of all of them.
   static constexpr std::size_t kMaximumPrimitives = 512;
 
-  Engine engine;
-  Stream stream;
-  std::unordered_map<Key, Matmul, KeyHash> primitives;
+  Processor processor;
+  std::unordered_map<Key, Matmul, WordsHash<Key>> primitives;
   // One for all: products run one after the other.
-  std::unique_ptr<void, decltype(&std::free)> scratchpad{nullptr, std::free};
-  std::size_t scratchpad_size = 0;
+  ScratchMemory scratchpad;
 
   const Matmul &primitive(const Key &key) {
     auto found = primitives.find(key);
     if (found != primitives.end())
       return found->second;
-    if (!engine.get()) {
-      check(dnnl_engine_create(engine.out(), dnnl_cpu, 0), "create an engine");
-      check(dnnl_stream_create(stream.out(), engine.get(),
-                               dnnl_stream_default_flags),
-            "create a stream");
-    }
+    processor.prepare();
     if (primitives.size() >= kMaximumPrimitives)
       primitives.clear();
-    return primitives.try_emplace(key, key, engine.get()).first->second;
-  }
-
-  void *scratchpad_of(std::size_t size) {
-    if (size <= scratchpad_size)
-      return scratchpad.get();
-    scratchpad.reset(std::aligned_alloc(64, (size + 63) / 64 * 64));
-    scratchpad_size = scratchpad ? size : 0;
-    if (!scratchpad)
-      fail(ErrorCode::OutOfMemory, "out of memory: could not allocate ", size,
-           " bytes of scratch memory");
-    return scratchpad.get();
+    return primitives.try_emplace(key, key, processor.engine.get())
+        .first->second;
   }
 };
 
@@ -269,8 +202,9 @@ void MatmulCache::run_product(const Matrix<T> &a, const Matrix<T> &b,
   set_strides(key.b_strides, b);
   set_strides(key.dst_strides, dst);
   const Matmul &primitive = impl_->primitive(key);
-  primitive.run(impl_->stream.get(), a.elements, b.elements, dst.elements,
-                impl_->scratchpad_of(primitive.scratchpad_size()));
+  primitive.run(impl_->processor.stream.get(), a.elements, b.elements,
+                dst.elements,
+                impl_->scratchpad.get(primitive.scratchpad_size()));
 }
 
 void MatmulCache::run(const Matrix<float> &a, const Matrix<float> &b,

@@ -8,7 +8,7 @@
 
 namespace dann {
 
-inline constexpr std::uint32_t kAbiVersion = 3;
+inline constexpr std::uint32_t kAbiVersion = 4;
 
 // One entry point. All threads of a session call `invoke` at once, with the
 // same descriptors: one pointer per argument of the entry point, in the order
@@ -48,7 +48,7 @@ template <typename T> struct MemRef<T, 0> {
   std::int64_t offset;
 };
 
-// Bits of the `flags` argument of the matmul kernels.
+// Bits of the `flags` argument of oneDNN's kernels.
 enum MatmulFlags : std::int64_t {
   kAccumulate = 1, // dst = a.b + dst, else dst = a.b
   kRelu = 2,       // applied last
@@ -92,6 +92,16 @@ void _mlir_ciface_dann_onednn_matmul_bf16(dann::MemRef<std::uint16_t, 2> *a,
                                           dann::MemRef<std::uint16_t, 2> *b,
                                           dann::MemRef<float, 2> *dst,
                                           std::int64_t flags);
+
+/// A convolution of x[C,H,W,B] with filters[F,C,kh,kw] to z[F,OH,OW,B], without
+/// padding, or one of its derivatives, on the calling thread alone: `result`
+/// says which of the three is computed from the others, 0 for z, 1 for x, 2 for
+/// the filters. Of the flags, kAccumulate adds to what is there.
+void _mlir_ciface_dann_onednn_convolution_f32(
+    dann::MemRef<float, 4> *x, dann::MemRef<float, 4> *filters,
+    dann::MemRef<float, 4> *z, std::int64_t result, std::int64_t row_stride,
+    std::int64_t column_stride, std::int64_t row_dilation,
+    std::int64_t column_dilation, std::int64_t flags);
 }
 #pragma GCC visibility pop
 

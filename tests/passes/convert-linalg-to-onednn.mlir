@@ -118,3 +118,68 @@ func.func @others(%a: memref<4x8xf32>, %b: memref<8x4xf32>, %bt: memref<4x8xf32>
   linalg.contract indexing_maps = [#mk, #nk, #mn] {dann.kernel = "onednn"} ins(%a, %bt : memref<4x8xf32>, memref<4x8xf32>) outs(%c : memref<4x4xf32>)
   return
 }
+
+// -----
+
+// A convolution and its derivatives, whichever operand is the sum; without a
+// fill before it, it adds.
+#x = affine_map<(b, f, oh, ow, c, kh, kw) -> (c, oh * 2 + kh, ow + kw * 3, b)>
+#filters = affine_map<(b, f, oh, ow, c, kh, kw) -> (f, c, kh, kw)>
+#z = affine_map<(b, f, oh, ow, c, kh, kw) -> (f, oh, ow, b)>
+// CHECK-LABEL: func @convolutions
+// CHECK-SAME: (%[[X:.*]]: memref<2x9x9x?xf32>, %[[W:.*]]: memref<4x2x3x3xf32>, %[[Z:.*]]: memref<4x4x3x?xf32>)
+func.func @convolutions(%x: memref<2x9x9x?xf32>, %w: memref<4x2x3x3xf32>, %z: memref<4x4x3x?xf32>) {
+  %zero = arith.constant 0.0 : f32
+  // CHECK-NOT: linalg.
+  // CHECK: onednn.convolution ins(%[[X]], %[[W]] : memref<2x9x9x?xf32>, memref<4x2x3x3xf32>) outs(%[[Z]] : memref<4x4x3x?xf32>) {dilations = array<i64: 1, 3>, strides = array<i64: 2, 1>}
+  linalg.fill ins(%zero : f32) outs(%z : memref<4x4x3x?xf32>)
+  linalg.generic {indexing_maps = [#x, #filters, #z],
+                  iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : memref<2x9x9x?xf32>, memref<4x2x3x3xf32>) outs(%z : memref<4x4x3x?xf32>) attrs = {dann.kernel = "onednn"} {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  }
+  // CHECK: onednn.convolution_backward_data ins(%[[Z]], %[[W]] : {{.*}}) outs(%[[X]] : memref<2x9x9x?xf32>) {accumulate, dilations = array<i64: 1, 3>, strides = array<i64: 2, 1>}
+  linalg.generic {indexing_maps = [#z, #filters, #x],
+                  iterator_types = ["parallel", "reduction", "reduction", "reduction", "parallel", "reduction", "reduction"]}
+      ins(%z, %w : memref<4x4x3x?xf32>, memref<4x2x3x3xf32>) outs(%x : memref<2x9x9x?xf32>) attrs = {dann.kernel = "onednn"} {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  }
+  // CHECK: onednn.convolution_backward_weights ins(%[[Z]], %[[X]] : {{.*}}) outs(%[[W]] : memref<4x2x3x3xf32>) {accumulate, dilations = array<i64: 1, 3>, strides = array<i64: 2, 1>}
+  linalg.generic {indexing_maps = [#z, #x, #filters],
+                  iterator_types = ["reduction", "parallel", "reduction", "reduction", "parallel", "parallel", "parallel"]}
+      ins(%z, %x : memref<4x4x3x?xf32>, memref<2x9x9x?xf32>) outs(%w : memref<4x2x3x3xf32>) attrs = {dann.kernel = "onednn"} {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %b, %a : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// -----
+
+// Filters that are indexed otherwise are no filters of a convolution: loops it
+// remains.
+// CHECK-LABEL: func @transposed_filters
+// CHECK: linalg.generic
+// CHECK-NOT: onednn.
+#x = affine_map<(b, f, oh, ow, c, kh, kw) -> (c, oh + kh, ow + kw, b)>
+#filters = affine_map<(b, f, oh, ow, c, kh, kw) -> (f, c, kw, kh)>
+#z = affine_map<(b, f, oh, ow, c, kh, kw) -> (f, oh, ow, b)>
+func.func @transposed_filters(%x: memref<2x6x6x?xf32>, %w: memref<4x2x3x3xf32>, %z: memref<4x4x4x?xf32>) {
+  linalg.generic {indexing_maps = [#x, #filters, #z],
+                  iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : memref<2x6x6x?xf32>, memref<4x2x3x3xf32>) outs(%z : memref<4x4x4x?xf32>) attrs = {dann.kernel = "onednn"} {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}

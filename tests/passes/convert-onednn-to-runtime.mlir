@@ -63,3 +63,16 @@ func.func @two_post_ops(%a: memref<4x8xf32>, %b: memref<8x2xf32>, %dst: memref<4
   onednn.matmul ins(%a, %b : memref<4x8xf32>, memref<8x2xf32>) outs(%dst : memref<4x2xf32>) {post_ops = [#onednn<post_op relu>, #onednn<post_op relu>]}
   return
 }
+
+// -----
+
+// Of a convolution and its derivatives: x, filters, z, which of them is
+// computed, strides, dilations, flags.
+// CHECK-LABEL: func @convolution
+// CHECK: call @dann_onednn_convolution_f32(%[[X:.*]], %[[W:.*]], %[[Z:[^,]*]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
+// CHECK-NOT: onednn.
+func.func @convolution(%x: memref<2x9x9x?xf32>, %w: memref<4x2x3x3xf32>, %z: memref<4x4x7x?xf32>) {
+  onednn.convolution_backward_weights ins(%z, %x : memref<4x4x7x?xf32>, memref<2x9x9x?xf32>) outs(%w : memref<4x2x3x3xf32>)
+    {strides = array<i64: 2, 1>, dilations = array<i64: 1, 1>, accumulate}
+  return
+}

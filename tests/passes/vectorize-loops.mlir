@@ -241,3 +241,23 @@ func.func @others(%x: memref<4x4xf32>, %t: memref<4x4xf32, strided<[8, 2]>>, %u:
   }
   return
 }
+
+// -----
+
+// Windows: the vectors run along the samples, and the loops around them say
+// where in the image.
+// CHECK-LABEL: func @windows
+// CHECK-NOT: linalg.
+// CHECK: vector.load %{{.*}} : memref<2x4x?xf32>, vector<8xf32>
+// CHECK: arith.maximumf %{{.*}} : vector<8xf32>
+// CHECK: vector.store
+func.func @windows(%x: memref<2x4x?xf32>, %window: memref<3xf32>, %y: memref<2x2x?xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(c, p, b, k) -> (c, p + k, b)>, affine_map<(c, p, b, k) -> (k)>, affine_map<(c, p, b, k) -> (c, p, b)>],
+                  iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %window : memref<2x4x?xf32>, memref<3xf32>) outs(%y : memref<2x2x?xf32>) {
+  ^bb0(%a: f32, %w: f32, %o: f32):
+    %0 = arith.maximumf %o, %a : f32
+    linalg.yield %0 : f32
+  }
+  return
+}

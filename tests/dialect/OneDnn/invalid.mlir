@@ -82,3 +82,49 @@ func.func @not_strided(%a: memref<4x8xf32, affine_map<(i, j) -> (i floordiv 2, j
   onednn.matmul ins(%a, %b : memref<4x8xf32, affine_map<(i, j) -> (i floordiv 2, j, i mod 2)>>, memref<8x4xf32>) outs(%dst : memref<4x4xf32>)
   return
 }
+
+// -----
+
+// Convolutions and their derivatives: channels, maps, samples and windows fit.
+func.func @channels(%x: memref<3x8x8x?xf32>, %w: memref<4x2x3x3xf32>, %z: memref<4x6x6x?xf32>) {
+  // expected-error @below {{'onednn.convolution' op channels of images and filters differ: 3 and 2}}
+  onednn.convolution ins(%x, %w : memref<3x8x8x?xf32>, memref<4x2x3x3xf32>) outs(%z : memref<4x6x6x?xf32>)
+    {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>}
+  return
+}
+
+// -----
+
+func.func @maps(%dz: memref<5x6x6x?xf32>, %w: memref<4x2x3x3xf32>, %dx: memref<2x8x8x?xf32>) {
+  // expected-error @below {{'onednn.convolution_backward_data' op maps and filters differ: 5 and 4}}
+  onednn.convolution_backward_data ins(%dz, %w : memref<5x6x6x?xf32>, memref<4x2x3x3xf32>) outs(%dx : memref<2x8x8x?xf32>)
+    {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>}
+  return
+}
+
+// -----
+
+func.func @samples(%dz: memref<4x6x6x16xf32>, %x: memref<2x8x8x32xf32>, %dw: memref<4x2x3x3xf32>) {
+  // expected-error @below {{'onednn.convolution_backward_weights' op numbers of samples differ: 32 and 16}}
+  onednn.convolution_backward_weights ins(%dz, %x : memref<4x6x6x16xf32>, memref<2x8x8x32xf32>) outs(%dw : memref<4x2x3x3xf32>)
+    {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>}
+  return
+}
+
+// -----
+
+func.func @windows(%x: memref<2x8x8x?xf32>, %w: memref<4x2x3x3xf32>, %z: memref<4x6x6x?xf32>) {
+  // expected-error @below {{'onednn.convolution' op windows cover 13 rows of images with 8}}
+  onednn.convolution ins(%x, %w : memref<2x8x8x?xf32>, memref<4x2x3x3xf32>) outs(%z : memref<4x6x6x?xf32>)
+    {strides = array<i64: 2, 1>, dilations = array<i64: 1, 1>}
+  return
+}
+
+// -----
+
+func.func @strides(%x: memref<2x8x8x?xf32>, %w: memref<4x2x3x3xf32>, %z: memref<4x6x6x?xf32>) {
+  // expected-error @below {{'onednn.convolution' op strides must be two numbers from 1}}
+  onednn.convolution ins(%x, %w : memref<2x8x8x?xf32>, memref<4x2x3x3xf32>) outs(%z : memref<4x6x6x?xf32>)
+    {strides = array<i64: 1>, dilations = array<i64: 1, 1>}
+  return
+}
