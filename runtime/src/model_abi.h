@@ -8,7 +8,7 @@
 
 namespace dann {
 
-inline constexpr std::uint32_t kAbiVersion = 3;
+inline constexpr std::uint32_t kAbiVersion = 4;
 
 // One entry point. All threads of a session call `invoke` at once, with the
 // same descriptors: one pointer per argument of the entry point, in the order
