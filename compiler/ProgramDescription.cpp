@@ -129,6 +129,33 @@ static void describeDerivedTensors(func::FuncOp prepare,
   }
 }
 
+/// What the optimizer keeps, from the training step.
+static void describeStates(func::FuncOp trainStep, proto::Program &program) {
+  for (auto [i, type] : llvm::enumerate(trainStep.getArgumentTypes())) {
+    auto role = trainStep.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
+    if (!role || role.getValue() != Role::State)
+      continue;
+    auto tensor = cast<RankedTensorType>(type);
+    proto::StateTensor &state = *program.add_state_tensors();
+    state.set_name(
+        trainStep.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr)
+            .str());
+    state.set_element_type(toElementType(tensor.getElementType()));
+    for (int64_t size : tensor.getShape())
+      state.add_shape(size);
+  }
+}
+
+static void describeSchedule(ScheduleAttr schedule, proto::Schedule &target) {
+  static_assert(static_cast<int>(Decay::Constant) == proto::Schedule::CONSTANT);
+  static_assert(static_cast<int>(Decay::Cosine) == proto::Schedule::COSINE);
+  target.set_decay(static_cast<proto::Schedule::Decay>(schedule.getDecay()));
+  target.set_factor(schedule.getFactor().convertToDouble());
+  target.set_steps(schedule.getSteps());
+  target.set_minimum(schedule.getMinimum().convertToDouble());
+  target.set_warmup(schedule.getWarmup());
+}
+
 proto::Program mlir::dann::describeProgram(ModuleOp module) {
   proto::Program program;
   program.set_name(module.getName().value_or("model").str());
@@ -148,6 +175,8 @@ proto::Program mlir::dann::describeProgram(ModuleOp module) {
     }
     if (function.getName() == "prepare")
       describeDerivedTensors(function, program);
+    if (function.getName() == "train_step")
+      describeStates(function, program);
     if (auto settings = function->getAttrOfType<DictionaryAttr>(
             DannDialect::kSettingsAttr)) {
       proto::Defaults &target = *program.mutable_defaults();
@@ -155,6 +184,8 @@ proto::Program mlir::dann::describeProgram(ModuleOp module) {
       target.set_epochs(settings.getAs<IntegerAttr>("epochs").getInt());
       target.set_learning_rate(
           settings.getAs<FloatAttr>("learning_rate").getValueAsDouble());
+      if (auto schedule = settings.getAs<ScheduleAttr>("schedule"))
+        describeSchedule(schedule, *target.mutable_schedule());
       program.set_loss(settings.getAs<StringAttr>("loss").str());
       program.set_optimizer(settings.getAs<StringAttr>("optimizer").str());
     }

@@ -65,6 +65,35 @@ std::unique_ptr<ModelFile> ModelFile::parse(StringRef text, StringRef fileName,
   return file;
 }
 
+std::optional<ModelOptimizer> mlir::dann::parseOptimizer(StringRef text,
+                                                         StringRef source,
+                                                         MLIRContext *context) {
+  model::Optimizer message;
+  TextFormat::ParseInfoTree tree;
+  ErrorCollector errors(source, context);
+  TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  parser.WriteLocationsTo(&tree);
+  if (!parser.ParseFromString(text.str(), &message))
+    return std::nullopt;
+  bool hasErrors = false;
+  FileMessage place(source, context, message, &tree, hasErrors);
+  if (message.kind_case() == model::Optimizer::KIND_NOT_SET) {
+    emitError(place.getLocation()) << "must name an optimizer, e.g. adam {}";
+    return std::nullopt;
+  }
+  for (StringRef field : {"correct_inhibition", "projection"})
+    if (message.GetReflection()->HasField(
+            message, message.GetDescriptor()->FindFieldByName(field.str())))
+      place.error(field)
+          << "has no place here: constraints are always kept, and "
+             "the correction has an option of its own";
+  ModelOptimizer optimizer = readOptimizer(place, message, context);
+  if (hasErrors)
+    return std::nullopt;
+  return optimizer;
+}
+
 /// Names become part of file names, symbols and tensor names.
 static bool isName(StringRef name) {
   return !name.empty() && name.size() <= 200 && llvm::all_of(name, [](char c) {
@@ -99,7 +128,8 @@ void ModelFile::check() {
       model.optimizer().kind_case() == model::Optimizer::KIND_NOT_SET)
     file.error("optimizer") << "must be given, e.g. optimizer { sgd {} }";
   else
-    file.getNested("optimizer").checkEnums();
+    optimizer =
+        readOptimizer(file.getNested("optimizer"), model.optimizer(), context);
   checkDefaults(file.getNested("defaults"));
 }
 
@@ -188,4 +218,7 @@ void ModelFile::checkDefaults(const FileMessage &place) {
   defaults.set_epochs(place.checkSize("epochs", 10).value_or(1));
   place.checkNumber("learning_rate", "a positive number",
                     [](double rate) { return rate > 0; });
+  if (defaults.has_schedule())
+    schedule =
+        readSchedule(place.getNested("schedule"), defaults.schedule(), context);
 }

@@ -5,6 +5,7 @@
 
 #include "frontend/FileMessage.h"
 #include "frontend/Layers/Layer.h"
+#include "frontend/ModelOptimizer.h"
 #include "model.pb.h"
 
 #include <memory>
@@ -29,6 +30,9 @@ public:
   const ::dann::model::Model &getModel() const { return model; }
   /// From the input on.
   ArrayRef<std::unique_ptr<Layer>> getLayers() const { return layers; }
+  /// Null if the learning rate is constant.
+  ScheduleAttr getSchedule() const { return schedule; }
+  const ModelOptimizer &getOptimizer() const { return optimizer; }
   /// Where the input and the optimizer stand in the file.
   Location getInputLocation() const { return getFile().getLocation("input"); }
   Location getOptimizerLocation() const {
@@ -52,6 +56,8 @@ private:
   ::dann::model::Model model;
   google::protobuf::TextFormat::ParseInfoTree tree;
   std::vector<std::unique_ptr<Layer>> layers;
+  ModelOptimizer optimizer;
+  ScheduleAttr schedule;
   mutable bool hasErrors = false;
 };
 

@@ -31,12 +31,14 @@ public:
     buildForward(*module);
     builder.setInsertionPointToEnd(module->getBody());
     const model::Defaults &defaults = model.defaults();
-    TrainingOp::create(builder, file.getOptimizerLocation(), "training",
-                       "forward", Loss::SoftmaxCrossEntropy, Optimizer::Sgd,
-                       model.optimizer().correct_inhibition(),
-                       model.optimizer().projection() == model::Optimizer::ON,
-                       defaults.batch_size(), defaults.epochs(),
-                       APFloat(defaults.learning_rate()));
+    TrainingOp::create(
+        builder, file.getOptimizerLocation(), "training", "forward",
+        Loss::SoftmaxCrossEntropy, file.getOptimizer().optimizer,
+        model.optimizer().correct_inhibition(),
+        model.optimizer().projection() == model::Optimizer::ON,
+        defaults.batch_size(), defaults.epochs(),
+        APFloat(defaults.learning_rate()), file.getOptimizer().clip,
+        file.getOptimizer().cosineAngle, file.getSchedule());
     return module;
   }
 

@@ -3,6 +3,7 @@
 #include "Utils/LinalgBuilder.h"
 #include "passes/Backpropagation.h"
 #include "passes/Passes.h"
+#include "passes/SquaredGradients.h"
 
 #include "Dann/Dann.h"
 
@@ -201,6 +202,9 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
     for (auto [i, gradient] : llvm::enumerate(results))
       if (!gradient)
         gradient = linalg.zerosLike(mapping.lookup(wrt[i - 1]));
+    if (op.getSquared() &&
+        failed(squareTerms(op, body, MutableArrayRef(results).drop_front())))
+      return failure();
     for (Value auxiliary : terminator->getOperands().drop_front())
       results.push_back(mapping.lookupOrDefault(auxiliary));
     op.replaceAllUsesWith(results);

@@ -1,6 +1,7 @@
 //===- ConvertDannToLinalg.cpp - Lower dann operations to linalg ----------===//
 
 #include "Utils/LinalgBuilder.h"
+#include "passes/LowerUpdates.h"
 #include "passes/Passes.h"
 
 #include "Dann/Dann.h"
@@ -179,67 +180,6 @@ struct LowerCountErrors : OpRewritePattern<CountErrorsOp> {
   }
 };
 
-struct LowerCorrectInhibition : OpRewritePattern<CorrectInhibitionOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(CorrectInhibitionOp op,
-                                PatternRewriter &rewriter) const override {
-    LinalgBuilder b(rewriter, op.getLoc());
-    Value gradient = op.getGradient();
-    Value factor =
-        b.constant(getElementTypeOrSelf(gradient.getType()), op.getFactor());
-    rewriter.replaceOp(
-        op,
-        b.elementwise({{gradient, LinalgBuilder::allLoops(gradient)}}, gradient,
-                      [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                        return arith::MulFOp::create(b, args[0], factor);
-                      }));
-    return success();
-  }
-};
-
-struct LowerSgdUpdate : OpRewritePattern<SgdUpdateOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(SgdUpdateOp op,
-                                PatternRewriter &rewriter) const override {
-    LinalgBuilder b(rewriter, op.getLoc());
-    auto loops = LinalgBuilder::allLoops(op.getParameter());
-    rewriter.replaceOp(
-        op, b.elementwise({{op.getParameter(), loops},
-                           {op.getGradient(), loops},
-                           {op.getLearningRate(), {}}},
-                          op.getParameter(),
-                          [](ImplicitLocOpBuilder &b, ValueRange args) {
-                            Value step =
-                                arith::MulFOp::create(b, args[2], args[1]);
-                            return arith::SubFOp::create(b, args[0], step);
-                          }));
-    return success();
-  }
-};
-
-struct LowerProject : OpRewritePattern<ProjectOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(ProjectOp op,
-                                PatternRewriter &rewriter) const override {
-    LinalgBuilder b(rewriter, op.getLoc());
-    Value parameter = op.getParameter();
-    Value zero = b.constant(getElementTypeOrSelf(parameter.getType()), 0);
-    bool nonneg = op.getSign() == Sign::Nonneg;
-    rewriter.replaceOp(
-        op, b.elementwise(
-                {{parameter, LinalgBuilder::allLoops(parameter)}}, parameter,
-                [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-                  if (nonneg)
-                    return arith::MaximumFOp::create(b, args[0], zero);
-                  return arith::MinimumFOp::create(b, args[0], zero);
-                }));
-    return success();
-  }
-};
-
 /// Philox4x32-10 on scalars: the words for a 128-bit counter and a 64-bit key,
 /// least significant word first.
 std::array<Value, 4> philox(ImplicitLocOpBuilder &b,
@@ -392,6 +332,75 @@ private:
   }
 };
 
+struct LowerSampleLabels : OpRewritePattern<SampleLabelsOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  // Behind the streams of all parameters.
+  static constexpr int64_t kStream = int64_t(1) << 62;
+
+  LogicalResult matchAndRewrite(SampleLabelsOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Value logits = op.getLogits();
+    Type type = getElementTypeOrSelf(logits.getType());
+    Type i64 = rewriter.getI64Type();
+    int64_t classes = cast<RankedTensorType>(logits.getType()).getDimSize(1);
+    Value noisy = b.elementwise(
+        {{logits, kMatrix}, {op.getKey(), kScalar}}, logits,
+        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          Type i32 = b.getI32Type();
+          auto integer = [&](int64_t value) -> Value {
+            return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
+          };
+          auto low = [&](Value value) -> Value {
+            return arith::TruncIOp::create(b, i32, value);
+          };
+          auto high = [&](Value value) -> Value {
+            return low(arith::ShRUIOp::create(b, value, integer(32)));
+          };
+          auto index = [&](unsigned loop) -> Value {
+            return arith::IndexCastOp::create(b, i64,
+                                              linalg::IndexOp::create(b, loop));
+          };
+          Value position = arith::AddIOp::create(
+              b, arith::MulIOp::create(b, index(0), integer(classes)),
+              index(1));
+          Value stream = integer(kStream);
+          auto words = philox(
+              b, {low(position), high(position), low(stream), high(stream)},
+              {low(args[1]), high(args[1])});
+          auto negatedLog = [&](Value value) -> Value {
+            return arith::NegFOp::create(b, math::LogOp::create(b, value));
+          };
+          Value noise = negatedLog(negatedLog(uniform(b, words[0], words[1])));
+          if (!type.isF64())
+            noise = arith::TruncFOp::create(b, type, noise);
+          return arith::AddFOp::create(b, args[0], noise);
+        });
+    Value lowest = b.fill({b.size(logits, 0)}, type,
+                          -std::numeric_limits<double>::infinity());
+    Value largest =
+        b.generic(2, {{noisy, kMatrix}}, {lowest, kRows},
+                  [](ImplicitLocOpBuilder &b, ValueRange args) {
+                    return arith::MaximumFOp::create(b, args[1], args[0]);
+                  });
+    Value none = b.constant(i64, static_cast<double>(classes));
+    Value init = b.fill({b.size(logits, 0)}, i64, static_cast<double>(classes));
+    rewriter.replaceOp(
+        op, b.generic(2, {{noisy, kMatrix}, {largest, kRows}}, {init, kRows},
+                      [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                        Value column = arith::IndexCastOp::create(
+                            b, i64, linalg::IndexOp::create(b, 1));
+                        Value isLargest = arith::CmpFOp::create(
+                            b, arith::CmpFPredicate::OEQ, args[0], args[1]);
+                        Value candidate =
+                            arith::SelectOp::create(b, isLargest, column, none);
+                        return arith::MinSIOp::create(b, args[2], candidate);
+                      }));
+    return success();
+  }
+};
+
 struct ConvertDannToLinalgPass
     : dann::impl::ConvertDannToLinalgBase<ConvertDannToLinalgPass> {
   void runOnOperation() override {
@@ -403,8 +412,9 @@ struct ConvertDannToLinalgPass
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerSoftmaxCrossEntropy, LowerSoftmaxCrossEntropyGrad,
-                 LowerCountErrors, LowerCorrectInhibition, LowerSgdUpdate,
-                 LowerProject, LowerRandom>(&getContext());
+                 LowerCountErrors, LowerRandom, LowerSampleLabels>(
+        &getContext());
+    populateLowerUpdatePatterns(patterns);
     ConversionTarget target(getContext());
     target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
                            math::MathDialect, tensor::TensorDialect>();

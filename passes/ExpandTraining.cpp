@@ -1,5 +1,6 @@
 //===- ExpandTraining.cpp - Make the training entry points ----------------===//
 
+#include "passes/OptimizerSteps.h"
 #include "passes/Passes.h"
 #include "passes/TrainingForward.h"
 
@@ -212,7 +213,23 @@ private:
 
   LogicalResult buildTrainStep() {
     constexpr unsigned firstParameter = 3;
+    OptimizerSteps optimizer(training, describeTrained());
+    if (failed(optimizer.check()))
+      return failure();
+    // The batch and the rate, parameters, the key, states.
+    SmallVector<Slot> arguments =
+        trainingSlots({input, y, {scalar, named("learning_rate"), loc()}});
+    if (optimizer.needsSquaredGradients() && !trained.takesKey)
+      arguments.push_back({RankedTensorType::get({}, builder.getI64Type()),
+                           named(kRandomKey), loc()});
     SmallVector<Slot> results = {{scalar, named("loss"), loc()}};
+    auto addUpdate = [&](Slot slot, unsigned argument) {
+      NamedAttrList attributes(slot.attributes);
+      attributes.set(DannDialect::kUpdatesAttr,
+                     builder.getI64IntegerAttr(argument));
+      slot.attributes = attributes.getDictionary(builder.getContext());
+      results.push_back(slot);
+    };
     for (auto [i, parameter] : llvm::enumerate(parameters)) {
       if (!isUpdated(i))
         continue;
@@ -220,59 +237,119 @@ private:
       for (StringRef kept : {DannDialect::kNameAttr, DannDialect::kSignAttr})
         if (Attribute value = parameter.attributes.get(kept))
           attributes.set(kept, value);
-      attributes.set(DannDialect::kUpdatesAttr,
-                     builder.getI64IntegerAttr(firstParameter + i));
-      results.push_back({parameter.type,
-                         attributes.getDictionary(builder.getContext()),
-                         parameter.loc});
+      addUpdate({parameter.type, attributes.getDictionary(builder.getContext()),
+                 parameter.loc},
+                firstParameter + i);
     }
-    auto function = start(
-        "train_step",
-        trainingSlots({input, y, {scalar, named("learning_rate"), loc()}}),
-        results, /*isPublic=*/true);
+    unsigned firstState = arguments.size();
+    for (const OptimizerSteps::State &state : optimizer.getStates()) {
+      addUpdate({state.type, named(state.name), state.loc}, arguments.size());
+      NamedAttrList attributes(named(state.name));
+      attributes.set(DannDialect::kRoleAttr,
+                     RoleAttr::get(builder.getContext(), Role::State));
+      arguments.push_back({state.type,
+                           attributes.getDictionary(builder.getContext()),
+                           state.loc});
+    }
+    auto function = start("train_step", arguments, results, /*isPublic=*/true);
     function->setAttr(DannDialect::kSettingsAttr, describeTraining());
 
-    auto arguments = function.getArguments();
-    SmallVector<Value> operands = {arguments[0], arguments[1]};
-    llvm::append_range(operands, arguments.drop_front(firstParameter));
-    auto valueAndGrad = buildValueAndGrad(operands);
-    auto gradients = valueAndGrad.getGradients().begin();
-    SmallVector<Value> returned = {valueAndGrad.getValue()};
-    for (auto [i, slot] : llvm::enumerate(parameters)) {
-      if (!isTrained(slot)) {
-        if (isUpdated(i))
-          returned.push_back(valueAndGrad.getAuxiliary()[std::distance(
-              trained.updated.begin(), llvm::find(trained.updated, i + 1))]);
+    SmallVector<Value> values(function.getArguments());
+    ArrayRef<Value> weights =
+        ArrayRef(values).slice(firstParameter, parameters.size());
+    Value key = firstState > firstParameter + parameters.size()
+                    ? values[firstState - 1]
+                    : Value();
+    ValueAndGradOp valueAndGrad =
+        differentiate(values[0], values[1], weights, key);
+    OptimizerSteps::Values old;
+    llvm::append_range(old.states, ArrayRef(values).drop_front(firstState));
+    SmallVector<Value> gradients;
+    for (unsigned i = 0; i < parameters.size(); ++i) {
+      if (!isTrained(parameters[i]))
         continue;
-      }
-      builder.setLoc(slot.loc);
-      Value parameter = arguments[firstParameter + i];
-      Value gradient = *gradients++;
-      if (training.getCorrectInhibition()) {
-        std::optional<Correction> correction;
-        if (failed(findCorrection(forward.getArgument(i + 1),
-                                  parameterName(slot), correction)))
-          return failure();
-        if (correction)
-          gradient = CorrectInhibitionOp::create(builder, correction->role,
-                                                 gradient, correction->fanIn,
-                                                 correction->numExcitatory);
-      }
-      Value updated;
-      switch (training.getOptimizer()) {
-      case Optimizer::Sgd:
-        updated =
-            SgdUpdateOp::create(builder, parameter, gradient, arguments[2]);
-      }
-      auto sign = slot.attributes.getAs<SignAttr>(DannDialect::kSignAttr);
-      bool constrained = sign && sign.getValue() != Sign::Any;
-      if (training.getProject() && constrained)
-        updated = ProjectOp::create(builder, sign.getValue(), updated);
-      returned.push_back(updated);
+      FailureOr<Value> gradient =
+          correct(i, valueAndGrad.getGradients()[gradients.size()]);
+      if (failed(gradient))
+        return failure();
+      gradients.push_back(*gradient);
+      old.parameters.push_back(weights[i]);
     }
+    SmallVector<Value> squares;
+    if (optimizer.needsSquaredGradients())
+      squares = buildSquaredGradients(values[0], weights, key);
+    OptimizerSteps::Values made = optimizer.build(
+        builder, old, gradients, values[2], squares, values[0]);
+    SmallVector<Value> returned = {valueAndGrad.getValue()};
+    auto stepped = made.parameters.begin();
+    for (unsigned i = 0; i < parameters.size(); ++i) {
+      if (isTrained(parameters[i]))
+        returned.push_back(*stepped++);
+      else if (isUpdated(i))
+        returned.push_back(valueAndGrad.getAuxiliary()[std::distance(
+            trained.updated.begin(), llvm::find(trained.updated, i + 1))]);
+    }
+    llvm::append_range(returned, made.states);
     builder.setLoc(loc());
     func::ReturnOp::create(builder, returned);
     return success();
+  }
+
+  /// The loss that training minimises, and its gradients.
+  ValueAndGradOp differentiate(Value x, Value labels, ArrayRef<Value> weights,
+                               Value key) {
+    SmallVector<Value> operands = {x, labels};
+    llvm::append_range(operands, weights);
+    if (trained.takesKey)
+      operands.push_back(key);
+    return buildValueAndGrad(operands);
+  }
+
+  /// The sums over the samples of `x` of their squared gradients, for labels
+  /// drawn from the model.
+  SmallVector<Value> buildSquaredGradients(Value x, ArrayRef<Value> weights,
+                                           Value key) {
+    SmallVector<Value> operands = {x};
+    llvm::append_range(operands, weights);
+    Value logits =
+        func::CallOp::create(builder, forward, operands).getResult(0);
+    Value labels = SampleLabelsOp::create(builder, y.type, logits, key);
+    ValueAndGradOp squared = differentiate(x, labels, weights, key);
+    squared.setSquared(true);
+    return SmallVector<Value>(squared.getGradients());
+  }
+
+  /// The parameters that the optimizer updates.
+  SmallVector<TrainedParameter> describeTrained() {
+    SmallVector<TrainedParameter> described;
+    for (const Slot &slot : parameters) {
+      if (!isTrained(slot))
+        continue;
+      auto role = slot.attributes.getAs<RoleAttr>(DannDialect::kRoleAttr);
+      auto sign = slot.attributes.getAs<SignAttr>(DannDialect::kSignAttr);
+      described.push_back({parameterName(slot), role.getValue(),
+                           sign ? sign.getValue() : Sign::Any,
+                           cast<RankedTensorType>(slot.type), slot.loc});
+    }
+    return described;
+  }
+
+  /// The gradient of parameter `index`, corrected if the training asks for it
+  /// and its layer has a correction.
+  FailureOr<Value> correct(unsigned index, Value gradient) {
+    if (!training.getCorrectInhibition())
+      return gradient;
+    builder.setLoc(parameters[index].loc);
+    std::optional<Correction> correction;
+    if (failed(findCorrection(forward.getArgument(index + 1),
+                              parameterName(parameters[index]), correction)))
+      return failure();
+    if (!correction)
+      return gradient;
+    return CorrectInhibitionOp::create(builder, correction->role, gradient,
+                                       correction->fanIn,
+                                       correction->numExcitatory)
+        .getResult();
   }
 
   /// Whether a training step gives parameter `index` a new value.
@@ -283,18 +360,26 @@ private:
 
   /// What is known of the training when `dann.training` is gone.
   DictionaryAttr describeTraining() {
-    std::string optimizer = stringifyOptimizer(training.getOptimizer()).str();
+    std::string optimizer = training.getOptimizer().describe();
     if (training.getCorrectInhibition())
       optimizer += ", corrected";
+    if (std::optional<ClipAttr> clip = training.getClip())
+      optimizer += clip->getScope() == ClipScope::Layer ? ", clipped by layer"
+                                                        : ", clipped globally";
+    if (training.getCosineAngle())
+      optimizer += ", rates by cosine angle";
     if (training.getProject())
       optimizer += ", projected";
-    return builder.getDictionaryAttr(
+    NamedAttrList settings(ArrayRef<NamedAttribute>(
         {builder.getNamedAttr("batch_size", training.getBatchSizeAttr()),
          builder.getNamedAttr("epochs", training.getEpochsAttr()),
          builder.getNamedAttr("learning_rate", training.getLearningRateAttr()),
          builder.getNamedAttr(
              "loss", builder.getStringAttr(stringifyLoss(training.getLoss()))),
-         builder.getNamedAttr("optimizer", builder.getStringAttr(optimizer))});
+         builder.getNamedAttr("optimizer", builder.getStringAttr(optimizer))}));
+    if (std::optional<ScheduleAttr> schedule = training.getSchedule())
+      settings.set("schedule", *schedule);
+    return settings.getDictionary(builder.getContext());
   }
 
   /// The correction that the users of a parameter ask for, if any.

@@ -319,6 +319,65 @@ template <typename OpTy> struct LowerLayer : OpRewritePattern<OpTy> {
   }
 };
 
+/// Appends the sums over the batch of the squared gradients that single
+/// samples have of the parameters. For all weights but alpha such a gradient
+/// is a product of a factor per post- and one per presynaptic unit.
+void appendSquares(LinalgBuilder &b, EiDenseGradOp op,
+                          const Intermediates &v, Value du, Value r,
+                          Value dzi, SmallVectorImpl<Value> &squares) {
+  const Loops kEntries = {0, 1};
+  auto square = [&](Value matrix) {
+    return b.elementwise({{matrix, kEntries}}, matrix,
+                         [](ImplicitLocOpBuilder &b, ValueRange args) {
+                           return arith::MulFOp::create(b, args[0], args[0]);
+                         });
+  };
+  /// Sums over the batch of squared products of two matrices' entries.
+  auto sumSquares = [&](Value dz, Value other, Value parameter) {
+    SmallVector<LinalgBuilder::Indexed> inputs = {{dz, kEntries}};
+    if (other)
+      inputs.push_back({other, kEntries});
+    return b.generic(2, inputs, {b.zerosLike(parameter), kUnits},
+                     [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                       Value term = args[0];
+                       if (other)
+                         term = arith::MulFOp::create(b, term, args[1]);
+                       term = arith::MulFOp::create(b, term, term);
+                       return arith::AddFOp::create(b, args.back(), term);
+                     });
+  };
+  Value xx = square(op.getX());
+  squares.push_back(b.product(square(du), true, xx, false));
+  squares.push_back(b.product(square(dzi), true, xx, false));
+
+  // wei_ij: -du_i (zi_j + r_i zd_j), summed over the loop 2.
+  SmallVector<LinalgBuilder::Indexed> inputs = {{du, {2, 0}}, {v.zi, {2, 1}}};
+  if (r) {
+    inputs.push_back({r, {2, 0}});
+    inputs.push_back({v.zd, {2, 1}});
+  }
+  squares.push_back(b.generic(
+      3, inputs, {b.zerosLike(op.getWei()), kEntries},
+      [&](ImplicitLocOpBuilder &b, ValueRange args) {
+        Value activity = args[1];
+        if (r)
+          activity = arith::AddFOp::create(
+              b, activity, arith::MulFOp::create(b, args[2], args[3]));
+        Value term = arith::MulFOp::create(b, args[0], activity);
+        term = arith::MulFOp::create(b, term, term);
+        return arith::AddFOp::create(b, args.back(), term);
+      }));
+  if (op.getAlpha()) {
+    Value s = b.elementwise({{du, kEntries}, {r, kEntries}}, du, multiply);
+    Value divisive = b.product(s, false, op.getWei(), false);
+    squares.push_back(sumSquares(divisive, v.zd, op.getAlpha()));
+  }
+  if (op.getGain())
+    squares.push_back(sumSquares(op.getDz(), r, op.getGain()));
+  if (op.getBias())
+    squares.push_back(sumSquares(op.getDz(), Value(), op.getBias()));
+}
+
 template <typename OpTy> struct LowerGradient : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
 
@@ -394,6 +453,13 @@ template <typename OpTy> struct LowerGradient : OpRewritePattern<OpTy> {
     if (!op.getParametersOnly())
       gradients.push_back(
           inputs.differentiateByInput(du, op.getWex(), dzi, op.getWix()));
+    if constexpr (std::is_same_v<OpTy, EiDenseGradOp>) {
+      if (op.getSquared()) {
+        appendSquares(b, op, v, du, r, dzi, gradients);
+        rewriter.replaceOp(op, gradients);
+        return success();
+      }
+    }
     gradients.push_back(inputs.differentiateByWeights(du, op.getWex()));
     gradients.push_back(inputs.differentiateByWeights(dzi, op.getWix()));
     gradients.push_back(dwei);

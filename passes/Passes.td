@@ -36,8 +36,10 @@ def ExpandTraining : Pass<"dann-expand-training", "::mlir::ModuleOp"> {
     Replaces the module's `dann.training` by
 
     - `@loss_and_gradients(x, y, parameters) -> (loss, gradients)`,
-    - `@train_step(x, y, learning_rate, parameters) -> (loss, parameters)`:
-      gradients, correction of the inhibitory ones, optimizer step, projection,
+    - `@train_step(x, y, learning_rate, parameters, states) -> (loss, parameters,
+      states)`: gradients, correction of the inhibitory ones, clipping, optimizer
+      step, projection. States are what the optimizer keeps between steps; one
+      that draws labels takes a `random_key` as well,
     - `@evaluate(x, y, parameters) -> (loss, errors)`,
 
     and the private `@loss` that they share. Which gradients are corrected, and

@@ -73,7 +73,7 @@ static cl::OptionCategory trainingCategory("options for training ONNX models");
 static cl::opt<bool>
     train("train",
           cl::desc("Compile an ONNX model to a program that trains it, with "
-                   "softmax cross-entropy and SGD"),
+                   "softmax cross-entropy"),
           cl::cat(trainingCategory));
 static cl::opt<double>
     learningRate("learning-rate",
@@ -98,6 +98,12 @@ static cl::opt<bool>
                       cl::desc("Scale the updates of inhibitory weights by the "
                                "Fisher-based correction (default: on)"),
                       cl::init(true), cl::cat(trainingCategory));
+static cl::opt<std::string>
+    optimizer("optimizer",
+              cl::desc("The optimizer with its settings, as in a model file, "
+                       "e.g. 'adam { weight_decay: 0.01 }' (default: sgd {})"),
+              cl::value_desc("text"), cl::init("sgd {}"),
+              cl::cat(trainingCategory));
 
 /// `models/net.txtpb` -> `net`, with an extension for what is emitted.
 static std::string getDefaultOutputPath() {
@@ -146,8 +152,9 @@ int main(int argc, char **argv) {
   }
   std::optional<OnnxTraining> training;
   if (train)
-    training = OnnxTraining{learningRate, batchSize,    epochs,
-                            inputMinimum, inputMaximum, correctInhibition};
+    training =
+        OnnxTraining{learningRate, batchSize,         epochs,   inputMinimum,
+                     inputMaximum, correctInhibition, optimizer};
   CompileOptions options;
   options.backend = backend;
   options.precision = precision;

@@ -14,9 +14,11 @@
 
 #include <optional>
 
-#include "Dann/DannEnums.h.inc"
+#include "Dann/OptimizerStep.h"
 
 #include "Dann/DannInterfaces.h.inc"
+
+#include "Dann/DannAttrInterfaces.h.inc"
 
 #include "Dann/DannDialect.h.inc"
 

@@ -14,7 +14,17 @@ using namespace mlir::dann;
 
 #include "Dann/DannInterfaces.cpp.inc"
 
+#include "Dann/DannAttrInterfaces.cpp.inc"
+
 #include "Dann/DannDialect.cpp.inc"
+
+/// A setting of an optimizer.
+static FailureOr<APFloat> parseNumber(AsmParser &parser) {
+  double value = 0;
+  if (parser.parseFloat(value))
+    return failure();
+  return APFloat(value);
+}
 
 #define GET_ATTRDEF_CLASSES
 #include "Dann/DannAttributes.cpp.inc"
@@ -71,11 +81,13 @@ LogicalResult DannDialect::verifyOperationAttribute(Operation *op,
       !isa_and_nonnull<IntegerAttr>(settings.get("epochs")) ||
       !isa_and_nonnull<FloatAttr>(settings.get("learning_rate")) ||
       !isa_and_nonnull<StringAttr>(settings.get("loss")) ||
-      !isa_and_nonnull<StringAttr>(settings.get("optimizer")))
+      !isa_and_nonnull<StringAttr>(settings.get("optimizer")) ||
+      (settings.contains("schedule") &&
+       !isa<ScheduleAttr>(settings.get("schedule"))))
     return op->emitError() << "'" << kSettingsAttr
                            << "' must hold the integers batch_size and epochs, "
                               "the float learning_rate, and the strings loss "
-                              "and optimizer";
+                              "and optimizer; and may hold a schedule";
   return success();
 }
 

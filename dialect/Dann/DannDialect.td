@@ -26,14 +26,14 @@ def Dann_Dialect : Dialect {
     | attribute        | on                | meaning |
     | ---------------- | ----------------- | ------- |
     | `dann.name`      | argument, result  | the name that users see, e.g. `"0.wex"` |
-    | `dann.role`      | argument          | what a parameter is, e.g. `#dann<role wex>`; marks it as a parameter |
+    | `dann.role`      | argument          | what a parameter is, e.g. `#dann<role wex>`; marks it as a parameter, or with `state` as a state of the optimizer |
     | `dann.sign`      | argument, result  | the sign contract: assumed of an argument, proven of a result |
     | `dann.range`     | argument          | `[minimum, maximum]` of the values of an input, as `f64`s |
     | `dann.updates`   | result            | the index of the argument that it replaces |
     | `dann.initial`   | argument          | the initial value of a parameter, an elements attribute |
     | `dann.unsigned`  | argument, result  | its integers have no sign |
     | `dann.inference` | function          | unit: marks an entry point that trains nothing; what depends on parameters alone is prepared before its calls |
-    | `dann.settings`  | function          | what remains of `dann.training`: `batch_size`, `epochs`, `learning_rate`, `loss`, `optimizer` |
+    | `dann.settings`  | function          | what remains of `dann.training`: `batch_size`, `epochs`, `learning_rate`, `loss`, `optimizer` and, if there is one, `schedule` |
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
@@ -82,7 +82,8 @@ def Dann_Role : I32Enum<"Role", "what a parameter is in its layer", [
     I32EnumCase<"Weight", 6, "w">,     // weights of a standard layer
     I32EnumCase<"Stat", 7, "stat">,    // running statistics, not trained
     // Signs of weights, 1 and -1, not trained.
-    I32EnumCase<"Polarity", 8, "polarity">]> {
+    I32EnumCase<"Polarity", 8, "polarity">,
+    I32EnumCase<"State", 16, "state">]> {  // of the optimizer: no parameter
   let cppNamespace = "::mlir::dann";
 }
 def Dann_RoleAttr : EnumAttr<Dann_Dialect, Dann_Role, "role">;
@@ -104,10 +105,25 @@ def Dann_Loss : I32Enum<"Loss", "a training loss", [
 }
 def Dann_LossAttr : EnumAttr<Dann_Dialect, Dann_Loss, "loss">;
 
-def Dann_Optimizer : I32Enum<"Optimizer", "an optimizer", [
-    I32EnumCase<"Sgd", 0, "sgd">]> {
+def Dann_Potential : I32Enum<"Potential", "the potential of a mirror descent", [
+    I32EnumCase<"Quadratic", 0, "quadratic">,  // sum of w^2 / 2
+    I32EnumCase<"Entropy", 1, "entropy">,      // sum of |w| log |w| - |w|
+    I32EnumCase<"PNorm", 2, "p_norm">]> {      // sum of |w|^p / p
   let cppNamespace = "::mlir::dann";
 }
-def Dann_OptimizerAttr : EnumAttr<Dann_Dialect, Dann_Optimizer, "optimizer">;
+def Dann_PotentialAttr : EnumAttr<Dann_Dialect, Dann_Potential, "potential">;
+
+def Dann_Decay : I32Enum<"Decay", "how a learning rate falls", [
+    I32EnumCase<"Constant", 0, "constant">,
+    I32EnumCase<"Exponential", 1, "exponential">,  // a little in each step
+    I32EnumCase<"Stepwise", 2, "stepwise">,        // every so many steps
+    I32EnumCase<"Cosine", 3, "cosine">]> {
+  let cppNamespace = "::mlir::dann";
+}
+
+def Dann_ClipScope : I32Enum<"ClipScope", "whose gradients are clipped together", [
+    I32EnumCase<"Layer", 0, "layer">, I32EnumCase<"Global", 1, "global">]> {
+  let cppNamespace = "::mlir::dann";
+}
 
 #endif // DANN_DIALECT

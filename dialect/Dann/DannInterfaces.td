@@ -71,6 +71,39 @@ def Dann_EILayerOpInterface : OpInterface<"EILayerOpInterface"> {
   ];
 }
 
+def Dann_OptimizerAttrInterface : AttrInterface<"OptimizerAttrInterface"> {
+  let cppNamespace = "::mlir::dann";
+  let description = [{
+    An optimizer with its settings: builds the step of one parameter. What
+    belongs to several parameters or follows the step (correction, clipping,
+    projection) is not the optimizer's.
+  }];
+  let methods = [
+    InterfaceMethod<"What is kept for a parameter of type `type` and role `role`.",
+      "::llvm::SmallVector<::mlir::dann::OptimizerState, 2>", "getStates",
+      (ins "::mlir::dann::Role":$role, "::mlir::RankedTensorType":$type), [{}],
+      [{ return {}; }]>,
+    InterfaceMethod<"Whether the step depends on how many there have been.",
+      "bool", "countsSteps", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
+        Whether the step needs the mean over the samples of the squares of their
+        gradients, for labels drawn from the model.
+      }],
+      "bool", "needsSquaredGradients", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<"Builds the step of one parameter.",
+      "::mlir::dann::OptimizerResult", "buildStep",
+      (ins "const ::mlir::dann::OptimizerStep &":$step)>,
+    InterfaceMethod<[{
+        Why this optimizer cannot train with the inhibitory correction; nothing
+        if it can.
+      }],
+      "::std::optional<::std::string>", "explainNoCorrection", (ins), [{}],
+      [{ return ::std::nullopt; }]>,
+    InterfaceMethod<"The optimizer for readers, e.g. \"sgd, momentum 0.9\".",
+      "::std::string", "describe">
+  ];
+}
+
 def Dann_TrainingModeOpInterface : OpInterface<"TrainingModeOpInterface"> {
   let cppNamespace = "::mlir::dann";
   let description = [{

@@ -5,6 +5,7 @@
 
 include "Dann/DannDialect.td"
 include "Dann/DannInterfaces.td"
+include "Dann/DannOptimizers.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
@@ -99,6 +100,8 @@ def Dann_EiDenseGradOp : Dann_Op<"ei_dense_grad", [
 
     The results are the gradients of the operands of `dann.ei_dense` in their
     order; absent operands have none. `parameters_only` leaves out that of x.
+    With `squared`, those of the parameters are sums over B of squares of the
+    terms: of the gradients of single samples.
 
     The operation computes ze, zi and c again. It is lowered through the same
     code as `dann.ei_dense`, so that CSE merges the two: a compiled step
@@ -119,12 +122,14 @@ def Dann_EiDenseGradOp : Dann_Op<"ei_dense_grad", [
                        Optional<Dann_Vector>:$alpha,
                        Optional<Dann_Vector>:$gain, Optional<Dann_Vector>:$bias,
                        UnitAttr:$parameters_only,
-                       DefaultValuedAttr<F64Attr, "1e-8">:$epsilon);
+                       DefaultValuedAttr<F64Attr, "1e-8">:$epsilon,
+                       UnitAttr:$squared);
   let results = (outs Variadic<Dann_Tensor>:$gradients);
   let assemblyFormat = [{
     $dz `,` $x `excitatory` `(` $wex `)` `inhibitory` `(` $wix `,` $wei `)`
     (`divisive` `(` $alpha^ `)`)? (`gain` `(` $gain^ `)`)?
-    (`bias` `(` $bias^ `)`)? (`parameters_only` $parameters_only^)? attr-dict
+    (`bias` `(` $bias^ `)`)? (`parameters_only` $parameters_only^)?
+    (`squared` $squared^)? attr-dict
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
@@ -343,29 +348,38 @@ def Dann_TrainingOp : Dann_Op<"training", [
     and returns the logits. `--dann-expand-training` replaces this operation by
     the functions `@loss_and_gradients`, `@train_step` and `@evaluate`.
 
+    The optimizer is an attribute with `OptimizerAttrInterface`.
     `correct_inhibition` corrects the gradients of inhibitory parameters,
-    `project` projects each parameter with a sign contract back on it after the
-    update. Batch size, epochs and learning rate are defaults of the compiled
+    `clip` clips the corrected gradients by their norm, `cosine_angle` chooses the
+    learning rate of each layer, and `project` projects each parameter with a sign
+    contract back on it after the update. Batch size, epochs and learning rate are defaults of the compiled
     program: they are inputs at run time.
 
     Example:
 
     ```mlir
-    dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+    dann.training @training of @forward loss softmax_cross_entropy
+      optimizer #dann.sgd<momentum = 9.000000e-01>
       correct_inhibition project
       {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.1107 : f64}
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$function,
-                       Dann_LossAttr:$loss, Dann_OptimizerAttr:$optimizer,
+                       Dann_LossAttr:$loss,
+                       Dann_OptimizerAttrInterface:$optimizer,
                        UnitAttr:$correct_inhibition, UnitAttr:$project,
                        ConfinedAttr<I64Attr, [IntPositive]>:$batch_size,
                        ConfinedAttr<I64Attr, [IntPositive]>:$epochs,
-                       F64Attr:$learning_rate);
+                       F64Attr:$learning_rate,
+                       OptionalAttr<Dann_ClipAttr>:$clip,
+                       OptionalAttr<Dann_CosineAngleAttr>:$cosine_angle,
+                       OptionalAttr<Dann_ScheduleAttr>:$schedule);
   let assemblyFormat = [{
     $sym_name `of` $function `loss` `` $loss
-    `optimizer` `` $optimizer
-    (`correct_inhibition` $correct_inhibition^)? (`project` $project^)? attr-dict
+    `optimizer` $optimizer
+    (`correct_inhibition` $correct_inhibition^)? (`clip` $clip^)?
+    (`cosine_angle` $cosine_angle^)? (`project` $project^)?
+    (`schedule` $schedule^)? attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -381,6 +395,9 @@ def Dann_ValueAndGradOp : Dann_Op<"value_and_grad", [
     they are auxiliary: they come behind the gradients, and nothing flows back
     from them.
 
+    A gradient is a sum over the samples of the batch. With `squared` the results
+    are the sums of the squares of its terms instead.
+
     Example:
 
     ```mlir
@@ -390,10 +407,10 @@ def Dann_ValueAndGradOp : Dann_Op<"value_and_grad", [
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyRankedTensor>:$args,
-                       DenseI64ArrayAttr:$wrt);
+                       DenseI64ArrayAttr:$wrt, UnitAttr:$squared);
   let results = (outs Dann_Scalar:$value, Variadic<AnyRankedTensor>:$others);
   let assemblyFormat = [{
-    $callee `(` $args `)` `wrt` $wrt attr-dict `:` functional-type($args, results)
+    $callee `(` $args `)` `wrt` $wrt (`squared` $squared^)? attr-dict `:` functional-type($args, results)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -542,5 +559,7 @@ def Dann_RandomOp : Dann_Op<"random", [
   ];
   let hasVerifier = 1;
 }
+
+include "Dann/DannUpdateOps.td"
 
 #endif // DANN_OPS

@@ -2,6 +2,8 @@
 
 #include "frontend/Onnx/OnnxTraining.h"
 
+#include "frontend/ModelOptimizer.h"
+
 #include "Dann/Dann.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -76,6 +78,10 @@ LogicalResult mlir::dann::addTraining(ModuleOp module,
   if (failed(checkSettings(training, module.getLoc())) ||
       failed(checkClassifier(module)))
     return failure();
+  std::optional<ModelOptimizer> optimizer =
+      parseOptimizer(training.optimizer, "--optimizer", module.getContext());
+  if (!optimizer)
+    return failure();
   auto forward = module.lookupSymbol<func::FuncOp>("forward");
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   forward.setArgAttr(0, DannDialect::kNameAttr, builder.getStringAttr("x"));
@@ -87,9 +93,10 @@ LogicalResult mlir::dann::addTraining(ModuleOp module,
   forward.setResultAttr(0, DannDialect::kNameAttr,
                         builder.getStringAttr("logits"));
   TrainingOp::create(builder, module.getLoc(), "training", "forward",
-                     Loss::SoftmaxCrossEntropy, Optimizer::Sgd,
+                     Loss::SoftmaxCrossEntropy, optimizer->optimizer,
                      training.correctInhibition, /*project=*/true,
                      training.batchSize, training.epochs,
-                     APFloat(training.learningRate));
+                     APFloat(training.learningRate), optimizer->clip,
+                     optimizer->cosineAngle, ScheduleAttr());
   return success();
 }

@@ -5,6 +5,8 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <string>
+
 namespace mlir::dann {
 
 /// What an ONNX model does not say of its training, as a model file would.
@@ -15,6 +17,9 @@ struct OnnxTraining {
   /// Values of the input lie in [minimum, maximum].
   double minimum = 0, maximum = 1;
   bool correctInhibition = true;
+  /// As in the block `optimizer` of a model file, without correction and
+  /// projection.
+  std::string optimizer = "sgd {}";
 };
 
 /// Fails with a diagnostic unless an imported ONNX model is a classifier, which
@@ -22,7 +27,7 @@ struct OnnxTraining {
 LogicalResult checkClassifier(ModuleOp module);
 
 /// Adds a `dann.training` to an imported ONNX model: softmax cross-entropy on
-/// its one output [batch, classes], plain SGD. Its input and output get the
+/// its one output [batch, classes]. Its input and output get the
 /// names that training programs give them, x and logits. Fails with a
 /// diagnostic if the model is no classifier, or a setting makes no sense.
 LogicalResult addTraining(ModuleOp module, const OnnxTraining &training);

@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "elements.h"
+#include "schedule_options.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -29,19 +30,50 @@ std::int64_t element_count(const Parameter &parameter,
   return *element_count_of(parameter.shape, program.element_type);
 }
 
-std::int64_t byte_count(const DerivedTensor &tensor) {
+/// Of a derived tensor or a state.
+template <typename T> std::int64_t byte_count(const T &tensor) {
   return *element_count_of(tensor.shape, tensor.element_type) *
          std::int64_t(size_of(tensor.element_type));
 }
 
-std::int64_t derived_byte_count(const Description &program) {
+template <typename T>
+std::int64_t total_byte_count(const std::vector<T> &tensors) {
   std::int64_t total = 0;
-  for (const DerivedTensor &tensor : program.derived_tensors)
+  for (const T &tensor : tensors)
     total += byte_count(tensor);
   return total;
 }
 
-/// Whether an argument is one of `tensors`, parameters or derived ones.
+/// Derived tensors or states: nothing if there are none.
+template <typename T>
+void print_tensors(const char *title, const std::vector<T> &tensors) {
+  if (tensors.empty())
+    return;
+  std::size_t width = 4;
+  for (const T &tensor : tensors)
+    width = std::max(width, tensor.name.size());
+  std::printf("\n%s\n  %-*s  %-6s  %-14s  %12s\n", title, int(width), "name",
+              "type", "shape", "bytes");
+  for (const T &tensor : tensors)
+    std::printf("  %-*s  %-6s  %-14s  %12lld\n", int(width),
+                tensor.name.c_str(), name_of(tensor.element_type),
+                to_string(tensor.shape).c_str(),
+                static_cast<long long>(byte_count(tensor)));
+  std::printf("  %zu tensors, %lld bytes\n", tensors.size(),
+              static_cast<long long>(total_byte_count(tensors)));
+}
+
+template <typename T> Json tensors_to_json(const std::vector<T> &tensors) {
+  Json json = Json::array();
+  for (const T &tensor : tensors)
+    json.push_back({{"name", tensor.name},
+                    {"element_type", name_of(tensor.element_type)},
+                    {"shape", tensor.shape},
+                    {"bytes", byte_count(tensor)}});
+  return json;
+}
+
+/// Whether an argument is one of `tensors`: parameters, states, derived ones.
 template <typename T>
 bool is_one_of(const std::vector<T> &tensors, const Argument &argument) {
   return std::any_of(tensors.begin(), tensors.end(), [&](const T &tensor) {
@@ -61,12 +93,16 @@ std::string shape_text(const Shape &shape) {
 std::string arguments_text(const EntryPoint &entry_point,
                            const Description &program, Access access) {
   std::string text;
-  bool parameters = false, derived = false;
+  bool parameters = false, states = false, derived = false;
   for (const Argument &argument : entry_point.arguments) {
     if (argument.access != access && argument.access != Access::Update)
       continue;
     if (is_one_of(program.parameters, argument)) {
       parameters = true;
+      continue;
+    }
+    if (is_one_of(program.state_tensors, argument)) {
+      states = true;
       continue;
     }
     if (is_one_of(program.derived_tensors, argument)) {
@@ -80,6 +116,8 @@ std::string arguments_text(const EntryPoint &entry_point,
   }
   if (parameters)
     text += (text.empty() ? "" : ", ") + std::string("parameters");
+  if (states)
+    text += (text.empty() ? "" : ", ") + std::string("optimizer state");
   if (derived)
     text += (text.empty() ? "" : ", ") + std::string("derived tensors");
   return text;
@@ -102,6 +140,9 @@ void print_text(const Description &program) {
                 static_cast<long long>(program.default_batch_size),
                 static_cast<long long>(program.default_epochs),
                 program.default_learning_rate);
+    if (program.default_schedule != Schedule())
+      std::printf("schedule of the learning rate: %s\n",
+                  to_text(program.default_schedule).c_str());
   }
 
   std::printf("\nentry points\n");
@@ -140,20 +181,8 @@ void print_text(const Description &program) {
               static_cast<long long>(total) *
                   static_cast<long long>(size_of(program.element_type)));
 
-  if (program.derived_tensors.empty())
-    return;
-  width = 4;
-  for (const DerivedTensor &tensor : program.derived_tensors)
-    width = std::max(width, tensor.name.size());
-  std::printf("\nderived tensors\n  %-*s  %-6s  %-14s  %12s\n", int(width),
-              "name", "type", "shape", "bytes");
-  for (const DerivedTensor &tensor : program.derived_tensors)
-    std::printf("  %-*s  %-6s  %-14s  %12lld\n", int(width),
-                tensor.name.c_str(), name_of(tensor.element_type),
-                to_string(tensor.shape).c_str(),
-                static_cast<long long>(byte_count(tensor)));
-  std::printf("  %zu tensors, %lld bytes\n", program.derived_tensors.size(),
-              static_cast<long long>(derived_byte_count(program)));
+  print_tensors("derived tensors", program.derived_tensors);
+  print_tensors("optimizer state", program.state_tensors);
 }
 
 Json to_json(const Description &program) {
@@ -184,12 +213,6 @@ Json to_json(const Description &program) {
          {"sign", name_of(parameter.sign)},
          {"bytes", count * std::int64_t(size_of(program.element_type))}});
   }
-  Json derived_tensors = Json::array();
-  for (const DerivedTensor &tensor : program.derived_tensors)
-    derived_tensors.push_back({{"name", tensor.name},
-                               {"element_type", name_of(tensor.element_type)},
-                               {"shape", tensor.shape},
-                               {"bytes", byte_count(tensor)}});
   Json json = {{"name", program.name}, {"trains", trains(program)}};
   if (trains(program)) {
     json["loss"] = program.loss;
@@ -205,6 +228,12 @@ Json to_json(const Description &program) {
                      {"minimum", program.input_minimum},
                      {"maximum", program.input_maximum}};
     json["classes"] = program.classes;
+    const Schedule &schedule = program.default_schedule;
+    json["schedule"] = {{"decay", name_of(schedule.decay)},
+                        {"factor", schedule.factor},
+                        {"steps", schedule.steps},
+                        {"minimum", schedule.minimum},
+                        {"warmup", schedule.warmup}};
     json["defaults"] = {{"batch_size", program.default_batch_size},
                         {"epochs", program.default_epochs},
                         {"learning_rate", program.default_learning_rate}};
@@ -213,8 +242,10 @@ Json to_json(const Description &program) {
   json["parameters"] = parameters;
   json["parameter_elements"] = total;
   json["parameter_bytes"] = total * std::int64_t(size_of(program.element_type));
-  json["derived_tensors"] = derived_tensors;
-  json["derived_bytes"] = derived_byte_count(program);
+  json["derived_tensors"] = tensors_to_json(program.derived_tensors);
+  json["derived_bytes"] = total_byte_count(program.derived_tensors);
+  json["optimizer_state"] = tensors_to_json(program.state_tensors);
+  json["optimizer_state_bytes"] = total_byte_count(program.state_tensors);
   return json;
 }
 

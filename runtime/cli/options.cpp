@@ -64,6 +64,20 @@ CLI::Option *add_positive_number(CLI::App &command, const std::string &name,
       ->capture_default_str();
 }
 
+CLI::Option *add_positive_fraction(CLI::App &command, const std::string &name,
+                                   double &value, const std::string &help) {
+  auto check = [](const std::string &text) -> std::string {
+    double number;
+    if (parse(text, number) && number > 0 && number <= 1)
+      return "";
+    return concat("has to be a number above 0 and at most 1, not '", text, "'");
+  };
+  return command.add_option(name, value, help)
+      ->check(check)
+      ->type_name("X")
+      ->capture_default_str();
+}
+
 void add_threads(CLI::App &command, int &threads) {
   command
       .add_option_function<std::int64_t>(

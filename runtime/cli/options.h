@@ -20,6 +20,9 @@ CLI::Option *add_optional_count(CLI::App &command, const std::string &name,
 CLI::Option *add_seed(CLI::App &command, std::int64_t &value);
 CLI::Option *add_positive_number(CLI::App &command, const std::string &name,
                                  double &value, const std::string &help);
+/// A number above 0 and at most 1.
+CLI::Option *add_positive_fraction(CLI::App &command, const std::string &name,
+                                   double &value, const std::string &help);
 void add_threads(CLI::App &command, int &threads);
 
 /// Where the data is: a directory, or one option a file.

@@ -6,6 +6,7 @@
 #include "file.h"
 #include "options.h"
 #include "progress_bar.h"
+#include "schedule_options.h"
 #include "trainer.h"
 #include "training_log.h"
 
@@ -49,6 +50,7 @@ struct TrainOptions {
   std::int64_t epochs;
   std::int64_t batch_size;
   double learning_rate;
+  ScheduleOptions schedule;
   std::int64_t seed = 0;
   std::int64_t validation_samples = 0; // 0: evaluate on the test set
   int threads = 0;
@@ -83,6 +85,7 @@ void check_resumed(const TrainOptions &options, const TrainingState &state,
   check(options.batch_size_option, options.batch_size, state.batch_size);
   check(options.learning_rate_option, options.learning_rate,
         state.learning_rate);
+  options.schedule.check_resumed(state.schedule, path);
   check(options.validation_option, options.validation_samples,
         state.validation_samples);
 }
@@ -144,6 +147,7 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
   Session session(program, {options.threads});
   TrainingState state{options.seed, options.batch_size, options.learning_rate,
                       0, options.validation_samples};
+  state.schedule = options.schedule.schedule;
   if (resume_path) {
     state = load_checkpoint(*resume_path, session);
     check_resumed(options, state, *resume_path);
@@ -199,7 +203,7 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
                {evaluated + "_error", percent(result)},
                {"errors", result.errors},
                {"samples", data.evaluation.count()},
-               {"learning_rate", state.learning_rate},
+               {"learning_rate", trainer.learning_rate()},
                {"seconds",
                 std::chrono::duration<double>(now - last_record).count()}});
     last_record = now;
@@ -264,6 +268,7 @@ void add_train(CLI::App &app, const ProgramPointer &program, int &exit_status) {
       command, "--batch-size", options->batch_size, "Samples per step");
   options->learning_rate_option = add_positive_number(
       command, "--learning-rate", options->learning_rate, "Learning rate");
+  options->schedule.add_to(command, description.default_schedule);
   options->seed_option = add_seed(command, options->seed);
   add_threads(command, options->threads);
   command

@@ -86,6 +86,38 @@ std::vector<Tensor> checked_parameters(const Description &program,
   return checked;
 }
 
+std::vector<Tensor> checked_states(const Description &program,
+                                   const TensorMap &values) {
+  std::vector<Tensor> checked;
+  for (const StateTensor &state : program.state_tensors) {
+    auto found = values.find(state.name);
+    if (found == values.end())
+      fail(ErrorCode::InvalidArgument, "the optimizer's state ", state.name,
+           " of the model ", program.name, " is missing");
+    const Tensor &value = found->second;
+    if (value.shape() != state.shape ||
+        value.element_type() != state.element_type)
+      fail(ErrorCode::InvalidArgument, "the optimizer's state ", state.name,
+           " is ", name_of(value.element_type()), " ", to_string(value.shape()),
+           ", but the model ", program.name, " needs ",
+           name_of(state.element_type), " ", to_string(state.shape));
+    if (state.element_type != ElementType::I64)
+      if (std::int64_t index = find_not_finite(value); index >= 0)
+        fail(ErrorCode::InvalidArgument, "the optimizer's state ",
+             position_text(state.name, state.shape, index), " is ",
+             element_text(value, index), ", but has to be finite");
+    checked.push_back(value);
+  }
+  for (const auto &[name, value] : values)
+    if (std::none_of(program.state_tensors.begin(), program.state_tensors.end(),
+                     [&, &name = name](const StateTensor &state) {
+                       return state.name == name;
+                     }))
+      fail(ErrorCode::InvalidArgument, "the optimizer of the model ",
+           program.name, " has no state ", name);
+  return checked;
+}
+
 void fail_unknown_parameter(const Description &program, std::string_view name) {
   fail(ErrorCode::InvalidArgument, "the model ", program.name,
        " has no parameter ", name);

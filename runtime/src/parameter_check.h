@@ -23,6 +23,10 @@ Tensor checked_parameter(const Description &program, const Parameter &parameter,
 std::vector<Tensor> checked_parameters(const Description &program,
                                        const TensorMap &values);
 
+/// The same for the states of the optimizer, whose values have to be finite.
+std::vector<Tensor> checked_states(const Description &program,
+                                   const TensorMap &values);
+
 /// Throws InvalidArgument: there is no parameter `name`.
 [[noreturn]] void fail_unknown_parameter(const Description &program,
                                          std::string_view name);

@@ -77,6 +77,8 @@ public:
     check(!trains() || !result_.parameters.empty(), "there are no parameters");
     for (const proto::DerivedTensor &tensor : program.derived_tensors())
       read_derived_tensor(tensor);
+    for (const proto::StateTensor &tensor : program.state_tensors())
+      read_state_tensor(tensor);
     for (const proto::EntryPoint &entry_point : program.entry_points())
       read_entry_point(entry_point);
     check(result_.derived_tensors.empty() ||
@@ -209,6 +211,20 @@ private:
          shape(tensor.shape(), false, owner)});
   }
 
+  void read_state_tensor(const proto::StateTensor &tensor) {
+    std::string owner = "the state " + tensor.name();
+    check(!tensor.name().empty(), "a state has no name");
+    check(parameter_names_.count(tensor.name()) == 0 &&
+              derived_names_.count(tensor.name()) == 0 &&
+              state_names_.insert(tensor.name()).second,
+          owner, " occurs twice");
+    ElementType type = element_type(tensor.element_type(), owner);
+    check(type == result_.element_type || type == ElementType::I64, owner,
+          " is ", name_of(type));
+    result_.state_tensors.push_back(
+        {tensor.name(), type, shape(tensor.shape(), false, owner)});
+  }
+
   static Access access(proto::Argument::Access access,
                        const std::string &owner) {
     switch (access) {
@@ -310,9 +326,16 @@ private:
     bool is_parameter = parameter != result_.parameters.end();
     if (is_parameter)
       expect(result_.element_type, parameter->shape);
-    else
+    auto state = std::find_if(
+        result_.state_tensors.begin(), result_.state_tensors.end(),
+        [&](const StateTensor &known) { return known.name == argument.name; });
+    if (state != result_.state_tensors.end()) {
+      expect(state->element_type, state->shape);
+      check(argument.access == Access::Update, owner, " is not updated");
+    } else if (!is_parameter) {
       check(argument.access != Access::Update, owner,
             " is updated but is no parameter");
+    }
 
     auto derived = std::find_if(result_.derived_tensors.begin(),
                                 result_.derived_tensors.end(),
@@ -403,11 +426,23 @@ private:
     result_.default_batch_size = defaults.batch_size();
     result_.default_epochs = defaults.epochs();
     result_.default_learning_rate = defaults.learning_rate();
+    if (!defaults.has_schedule())
+      return;
+    const proto::Schedule &schedule = defaults.schedule();
+    check(proto::Schedule::Decay_IsValid(schedule.decay()),
+          "the schedule has an unknown decay");
+    // The enumerators agree.
+    result_.default_schedule = {Decay(schedule.decay()), schedule.factor(),
+                                schedule.steps(), schedule.minimum(),
+                                schedule.warmup()};
+    check(result_.default_schedule.is_valid(),
+          "a number of the schedule is out of range");
   }
 
   const ModelAbi &model_;
   Description result_;
-  std::set<std::string> parameter_names_, derived_names_, entry_point_names_;
+  std::set<std::string> parameter_names_, derived_names_, state_names_,
+      entry_point_names_;
 };
 
 } // namespace

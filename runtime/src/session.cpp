@@ -85,6 +85,7 @@ struct Slot {
   const Argument *argument;
   std::size_t parameter; // its index, or kNone
   std::size_t derived;   // that of the derived tensor, or kNone
+  std::size_t state;     // that of the optimizer's state, or kNone
   Shape shape;
   Descriptor descriptor;
   Tensor buffer; // a result, or an input that had to be converted
@@ -120,6 +121,7 @@ struct Session::Impl {
   const Description &description;
   Execution execution;
   ParameterStore parameters;
+  std::vector<Tensor> states; // of the optimizer, read and written by steps
   // What the entry point `prepare` computed from parameters of that version;
   // nothing if from others than those of the session.
   std::vector<Tensor> derived;
@@ -136,6 +138,9 @@ struct Session::Impl {
         execution(options.threads ? options.threads : core_count()),
         parameters(description) {
     restore_initial_values();
+    for (const StateTensor &state : description.state_tensors)
+      states.emplace_back(state.element_type, state.shape);
+    clear_states();
     for (const DerivedTensor &tensor : description.derived_tensors)
       derived.emplace_back(tensor.element_type, tensor.shape);
     for (const EntryPoint &entry_point : description.entry_points) {
@@ -148,6 +153,11 @@ struct Session::Impl {
                    find_derived(argument.name) != kNone;
           }));
     }
+  }
+
+  void clear_states() {
+    for (Tensor &state : states)
+      std::memset(state.mutable_bytes(), 0, state.byte_size());
   }
 
   /// Of those parameters that the program has values for.
@@ -174,6 +184,13 @@ struct Session::Impl {
   std::size_t find_derived(std::string_view name) const {
     for (std::size_t i = 0; i < description.derived_tensors.size(); ++i)
       if (description.derived_tensors[i].name == name)
+        return i;
+    return kNone;
+  }
+
+  std::size_t find_state(std::string_view name) const {
+    for (std::size_t i = 0; i < description.state_tensors.size(); ++i)
+      if (description.state_tensors[i].name == name)
         return i;
     return kNone;
   }
@@ -262,10 +279,12 @@ struct Session::Impl {
       Slot slot{&argument,
                 find_parameter(argument.name),
                 find_derived(argument.name),
+                find_state(argument.name),
                 shape,
                 Descriptor(shape),
                 Tensor()};
       if (slot.parameter == kNone && slot.derived == kNone &&
+          slot.state == kNone &&
           (argument.access == Access::Write || is_scalar(shape)))
         slot.buffer = Tensor(argument.element_type, shape);
       prepared.slots.push_back(std::move(slot));
@@ -413,6 +432,8 @@ struct Session::Impl {
         if (argument.access == Access::Write)
           derived_version.reset();
         slot.descriptor.point_to(derived[slot.derived].bytes());
+      } else if (slot.state != kNone) {
+        slot.descriptor.point_to(states[slot.state].mutable_bytes());
       } else if (argument.access == Access::Write) {
         slot.descriptor.point_to(slot.buffer.bytes());
       } else if (input) {
@@ -486,6 +507,7 @@ const Program &Session::program() const { return *impl_->program; }
 int Session::threads() const { return impl_->execution.threads(); }
 
 void Session::initialize(std::int64_t seed) {
+  impl_->clear_states();
   impl_->seed = seed;
   impl_->steps = 0;
   const auto &entry_points = impl_->description.entry_points;
@@ -536,6 +558,21 @@ void Session::set_parameters(const TensorMap &values) {
     impl_->store_parameter(i, checked[i]);
 }
 
+TensorMap Session::optimizer_state() const {
+  TensorMap all;
+  for (std::size_t i = 0; i < impl_->states.size(); ++i)
+    all.emplace(impl_->description.state_tensors[i].name,
+                impl_->states[i].as_read_only());
+  return all;
+}
+
+void Session::set_optimizer_state(const TensorMap &values) {
+  std::vector<Tensor> checked = checked_states(impl_->description, values);
+  for (std::size_t i = 0; i < checked.size(); ++i)
+    std::memmove(impl_->states[i].mutable_bytes(), checked[i].bytes(),
+                 checked[i].byte_size());
+}
+
 TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
   std::size_t index = impl_->entry_point_index(entry_point);
   std::vector<Input> given;
@@ -545,7 +582,8 @@ TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
                      [&, &name = name](const Argument &argument) {
                        return argument.name == name &&
                               argument.access != Access::Write &&
-                              impl_->find_derived(name) == kNone;
+                              impl_->find_derived(name) == kNone &&
+                              impl_->find_state(name) == kNone;
                      }))
       fail(ErrorCode::InvalidArgument, "the entry point ", entry_point,
            " has no input ", name);
@@ -560,6 +598,7 @@ TensorMap Session::run(std::string_view entry_point, const TensorMap &inputs) {
     const Tensor &written =
         slot.parameter != kNone ? impl_->parameters[slot.parameter]
         : slot.derived != kNone ? impl_->derived[slot.derived]
+        : slot.state != kNone   ? impl_->states[slot.state]
                                 : slot.buffer;
     results.emplace(slot.argument->name, written.clone());
   }

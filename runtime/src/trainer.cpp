@@ -2,6 +2,7 @@
 
 #include "elements.h"
 #include "fail.h"
+#include "parameter_check.h"
 #include "random.h"
 #include "session_access.h"
 
@@ -54,6 +55,7 @@ public:
     if (metadata_.count("validation_samples"))
       state.validation_samples = integer("validation_samples");
     state.epoch = integer("epoch");
+    state.schedule = read_schedule();
     state.position = integer("position");
     state.loss_sum = number("loss_sum");
     check(state.batch_size > 0, "batch_size");
@@ -71,6 +73,27 @@ public:
   }
 
 private:
+  /// Constant in checkpoints of programs that knew nothing else.
+  Schedule read_schedule() {
+    Schedule schedule;
+    if (metadata_.count("schedule") == 0)
+      return schedule;
+    bool known = false;
+    for (Decay decay :
+         {Decay::Constant, Decay::Exponential, Decay::Stepwise, Decay::Cosine})
+      if (text("schedule") == name_of(decay)) {
+        schedule.decay = decay;
+        known = true;
+      }
+    check(known, "schedule");
+    schedule.factor = number("schedule_factor");
+    schedule.steps = integer("schedule_steps");
+    schedule.minimum = number("schedule_minimum");
+    schedule.warmup = integer("warmup");
+    check(schedule.is_valid(), "schedule");
+    return schedule;
+  }
+
   void check(bool condition, const char *key) {
     if (!condition)
       fail(ErrorCode::InvalidData, path_,
@@ -121,10 +144,26 @@ TensorMap read_checkpoint(const std::string &path, const Session &session,
   return parameters;
 }
 
-void take_parameters(const std::string &path, Session &session,
-                     const TensorMap &parameters) {
+/// Takes the optimizer's states out of what a checkpoint holds.
+TensorMap extract_states(const Session &session, TensorMap &tensors) {
+  TensorMap states;
+  for (const StateTensor &state : session.program().description().state_tensors)
+    if (auto found = tensors.find(state.name); found != tensors.end())
+      states.insert(tensors.extract(found));
+  return states;
+}
+
+/// Parameters, and the states of the optimizer if they are asked for: all or
+/// nothing.
+void take_tensors(const std::string &path, Session &session, TensorMap tensors,
+                  bool with_states) {
+  TensorMap states = extract_states(session, tensors);
   try {
-    session.set_parameters(parameters);
+    if (with_states)
+      checked_states(session.program().description(), states);
+    session.set_parameters(tensors);
+    if (with_states)
+      session.set_optimizer_state(states);
   } catch (const Error &error) {
     fail(ErrorCode::Incompatible, path, ": ", error.what());
   }
@@ -135,19 +174,25 @@ void take_parameters(const std::string &path, Session &session,
 void save_checkpoint(const std::string &path, const Session &session,
                      const TrainingState &state) {
   // The loss of a step tells nothing of the parameters after it.
-  TensorMap parameters = session.parameters();
-  for (const auto &[name, value] : parameters)
+  TensorMap tensors = session.parameters();
+  tensors.merge(session.optimizer_state());
+  for (const auto &[name, value] : tensors)
     if (std::int64_t index = find_not_finite(value); index >= 0)
       fail(ErrorCode::Diverged, "training diverged: element ", index, " of ",
            name, " is ", element_text(value, index), " in epoch ",
            state.epoch + 1, " at a learning rate of ", state.learning_rate);
   save_tensors(
-      path, parameters,
+      path, tensors,
       {{"format_version", kFormatVersion},
        {"model", session.program().description().name},
        {"seed", std::to_string(state.seed)},
        {"batch_size", std::to_string(state.batch_size)},
        {"learning_rate", exact_text(state.learning_rate)},
+       {"schedule", name_of(state.schedule.decay)},
+       {"schedule_factor", exact_text(state.schedule.factor)},
+       {"schedule_steps", std::to_string(state.schedule.steps)},
+       {"schedule_minimum", exact_text(state.schedule.minimum)},
+       {"warmup", std::to_string(state.schedule.warmup)},
        {"sample_count", std::to_string(state.sample_count)},
        {"validation_samples", std::to_string(state.validation_samples)},
        {"epoch", std::to_string(state.epoch)},
@@ -157,16 +202,16 @@ void save_checkpoint(const std::string &path, const Session &session,
 
 TrainingState load_checkpoint(const std::string &path, Session &session) {
   Metadata metadata;
-  TensorMap parameters = read_checkpoint(path, session, metadata);
+  TensorMap tensors = read_checkpoint(path, session, metadata);
   TrainingState state = StateReader(metadata, path).read();
-  take_parameters(path, session, parameters);
+  take_tensors(path, session, std::move(tensors), /*with_states=*/true);
   return state;
 }
 
 void load_checkpoint_parameters(const std::string &path, Session &session) {
   Metadata metadata;
-  TensorMap parameters = read_checkpoint(path, session, metadata);
-  take_parameters(path, session, parameters);
+  TensorMap tensors = read_checkpoint(path, session, metadata);
+  take_tensors(path, session, std::move(tensors), /*with_states=*/false);
 }
 
 Trainer::Trainer(Session &session, const Dataset &data,
@@ -191,6 +236,10 @@ std::int64_t Trainer::steps_done() const {
   return state_.epoch * steps_per_epoch() + in_epoch;
 }
 
+double Trainer::learning_rate() const {
+  return state_.learning_rate * state_.schedule.factor_at(steps_done());
+}
+
 double Trainer::mean_loss() const {
   return state_.position == 0 ? 0 : state_.loss_sum / double(state_.position);
 }
@@ -201,14 +250,13 @@ void Trainer::step() {
   batch_.gather(data_, order_.data() + state_.position, count,
                 SessionAccess::execution(session_),
                 std::min(state_.batch_size, left - count));
-  double loss =
-      SessionAccess::train_step(session_, batch_, state_.learning_rate,
-                                random_key(state_.seed, steps_done()));
+  double rate = learning_rate();
+  double loss = SessionAccess::train_step(
+      session_, batch_, rate, random_key(state_.seed, steps_done()));
   if (!std::isfinite(loss))
     fail(ErrorCode::Diverged, "training diverged: the loss of step ",
          state_.position / state_.batch_size + 1, " of epoch ",
-         state_.epoch + 1, " is ", loss, " at a learning rate of ",
-         state_.learning_rate);
+         state_.epoch + 1, " is ", loss, " at a learning rate of ", rate);
   state_.position += count;
   state_.loss_sum += loss * double(count);
 }

@@ -23,6 +23,8 @@ struct TrainingState {
   std::int64_t epoch = 0;    ///< epochs completed
   std::int64_t position = 0; ///< samples of the next epoch already seen
   double loss_sum = 0;       ///< of those samples
+
+  Schedule schedule = {}; ///< of the learning rate
 };
 
 /// Saves parameters and state, all or nothing. Throws InputOutput, or Diverged
@@ -52,6 +54,9 @@ public:
 
   /// The steps taken since the training began, those of a resumed run included.
   std::int64_t steps_done() const;
+
+  /// What the schedule makes of the learning rate in the next step.
+  double learning_rate() const;
 
   /// Of the samples of the epoch so far, each at its own step; 0 before the
   /// first.

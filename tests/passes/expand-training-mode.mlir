@@ -27,7 +27,7 @@ func.func @forward(
   %again = dann.dropout %y rate 0.25 : tensor<?x4xf32>
   return %again : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd project
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd project
   {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.125 : f64}
 
 // Each mask comes from a stream of its own.
@@ -86,7 +86,7 @@ func.func @forward(%x: tensor<?x4xf32>, %m: tensor<4xf32> {dann.role = #dann<rol
   %y = dann.batch_norm %d mean(%m) variance(%v) : tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>
   return %y : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // CHECK-LABEL: func.func private @forward_training
@@ -102,7 +102,7 @@ func.func @forward(%x: tensor<?x4xf32>, %w: tensor<4xf32> {dann.role = #dann<rol
   %y = dann.batch_norm %x mean(%w) variance(%v) : tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>
   return %y : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
@@ -112,7 +112,7 @@ func.func @forward(%x: tensor<?x4xf32>, %s: tensor<4xf32> {dann.role = #dann<rol
   %y = dann.batch_norm %x mean(%s) variance(%s) : tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>
   return %y : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
@@ -123,5 +123,5 @@ func.func @forward(%x: tensor<?x4xf32>, %w: tensor<4xf32> {dann.role = #dann<rol
   %y = dann.dropout %x rate 0.5 : tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}

@@ -17,7 +17,7 @@ func.func @forward(
     : (tensor<?x16xf32>, tensor<4x16xf32>, tensor<2x16xf32>, tensor<4x2xf32>, tensor<2xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition project
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition project
   {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.125 : f64}
 
 // CHECK-LABEL: func.func private @loss(
@@ -67,15 +67,15 @@ dann.training @training of @forward loss softmax_cross_entropy optimizer sgd cor
 // CHECK-SAME: tensor<4xf32> {dann.name = "0.b", dann.updates = 8 : i64})
 // CHECK-SAME: attributes {dann.settings = {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 1.250000e-01 : f64, loss = "softmax_cross_entropy", optimizer = "sgd, corrected, projected"}}
 // CHECK: %[[LOSS:.*]], %[[D:.*]]:6 = dann.value_and_grad @loss
+// CHECK-NEXT: %[[DWIX:.*]] = dann.correct_inhibition wix %[[D]]#1 fan_in 16 excitatory 4
+// CHECK-NEXT: %[[DWEI:.*]] = dann.correct_inhibition wei %[[D]]#2 fan_in 16 excitatory 4
+// CHECK-NEXT: %[[DALPHA:.*]] = dann.correct_inhibition alpha %[[D]]#3 fan_in 16 excitatory 4
 // CHECK-NEXT: %[[WEX1:.*]] = dann.sgd_update %[[WEX]], %[[D]]#0, %[[RATE]]
 // CHECK-NEXT: %[[WEX2:.*]] = dann.project nonneg %[[WEX1]]
-// CHECK-NEXT: %[[DWIX:.*]] = dann.correct_inhibition wix %[[D]]#1 fan_in 16 excitatory 4
 // CHECK-NEXT: %[[WIX1:.*]] = dann.sgd_update %[[WIX]], %[[DWIX]], %[[RATE]]
 // CHECK-NEXT: %[[WIX2:.*]] = dann.project nonneg %[[WIX1]]
-// CHECK-NEXT: %[[DWEI:.*]] = dann.correct_inhibition wei %[[D]]#2 fan_in 16 excitatory 4
 // CHECK-NEXT: %[[WEI1:.*]] = dann.sgd_update %[[WEI]], %[[DWEI]], %[[RATE]]
 // CHECK-NEXT: %[[WEI2:.*]] = dann.project nonneg %[[WEI1]]
-// CHECK-NEXT: %[[DALPHA:.*]] = dann.correct_inhibition alpha %[[D]]#3 fan_in 16 excitatory 4
 // CHECK-NEXT: %[[ALPHA1:.*]] = dann.sgd_update %[[ALPHA]], %[[DALPHA]], %[[RATE]]
 // CHECK-NEXT: %[[G1:.*]] = dann.sgd_update %[[G]], %[[D]]#4, %[[RATE]]
 // CHECK-NEXT: %[[G2:.*]] = dann.project nonneg %[[G1]]
@@ -97,7 +97,7 @@ func.func @forward(%x: tensor<?x16xf32>,
     : (tensor<?x16xf32>, tensor<4x16xf32>, tensor<2x16xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // CHECK-LABEL: func.func @train_step
@@ -114,7 +114,7 @@ func.func @forward(%x: tensor<?x4xf32>,
                    %b: tensor<?x4xf32> {dann.role = #dann<role b>, dann.sign = #dann<sign any>}) -> tensor<?x4xf32> {
   return %x : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition project
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition project
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // CHECK-LABEL: func.func @train_step
@@ -132,7 +132,7 @@ func.func @forward(%x: tensor<?x4xf32>, %wex: tensor<4x4xf32> {dann.role = #dann
   %1 = dann.ei_dense %0 excitatory(%wex) inhibitory(%wix, %wei) : (tensor<?x4xf32>, tensor<4x4xf32>, tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
   return %1 : tensor<?x4xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // CHECK-LABEL: func.func @train_step
@@ -151,7 +151,7 @@ func.func @forward(%x: tensor<?x4xf32>, %wex: tensor<4x4xf32> {dann.role = #dann
   %1 = dann.ei_dense %0 excitatory(%last) inhibitory(%wix, %lastwei) : (tensor<?x4xf32>, tensor<8x4xf32>, tensor<2x4xf32>, tensor<8x2xf32>) -> tensor<?x8xf32>
   return %1 : tensor<?x8xf32>
 }
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
@@ -161,9 +161,9 @@ func.func @forward(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   return %x : tensor<?x4xf32>
 }
 // expected-note @below {{the first one is here}}
-dann.training @first of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @first of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 // expected-error @below {{a module can hold one dann.training only}}
-dann.training @second of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @second of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
@@ -173,10 +173,10 @@ func.func @forward(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
 }
 // expected-error @below {{the name 'train_step' is taken: dann-expand-training makes a function of that name}}
 func.func private @train_step()
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
 // expected-error @below {{'forward' must be a func.func with a body}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}

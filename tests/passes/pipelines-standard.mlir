@@ -93,5 +93,5 @@ func.func @forward(
   return %z1 : tensor<?x4xf32>
 }
 
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}

@@ -190,5 +190,5 @@ func.func @forward(
   return %logits : tensor<?x4xf32>
 }
 
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition project
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition project
   {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}

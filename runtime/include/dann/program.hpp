@@ -30,10 +30,44 @@ struct DerivedTensor {
   Shape shape;
 };
 
+/// A tensor that the optimizer keeps between steps. Zero before the first one.
+struct StateTensor {
+  std::string name; ///< "<parameter>/<what>", e.g. "0.wex/momentum", or "step"
+  ElementType element_type; ///< that of the program, or i64
+  Shape shape;
+};
+
 enum class Access {
   Read,   ///< an input
   Write,  ///< a result
   Update, ///< read, then overwritten in place
+};
+
+/// How a learning rate falls.
+enum class Decay { Constant, Exponential, Stepwise, Cosine };
+
+/// The spelling of model files, in lower case.
+DANN_API const char *name_of(Decay decay);
+
+/// The course of the learning rate. What does not belong to the decay is not
+/// used.
+struct DANN_API Schedule {
+  Decay decay = Decay::Constant;
+  double factor = 1;       ///< in (0, 1]: for every `steps` steps
+  std::int64_t steps = 1;  ///< positive
+  double minimum = 0;      ///< in [0, 1]: what a cosine ends at
+  std::int64_t warmup = 0; ///< steps in which the rate rises, not negative
+
+  /// What the learning rate is multiplied by in a step, counted from 0:
+  /// (step + 1) / warmup in the first `warmup` ones, then, t steps later,
+  /// factor^(t / steps), the same of whole numbers (stepwise), or
+  /// minimum + (1 - minimum) (1 + cos(pi min(t / steps, 1))) / 2.
+  double factor_at(std::int64_t step) const;
+
+  /// Whether all values are in their ranges.
+  bool is_valid() const;
+
+  bool operator==(const Schedule &) const = default;
 };
 
 struct Parameter {
@@ -103,10 +137,12 @@ struct Description {
   std::int64_t classes = 0; ///< labels lie in [0, classes); 0: does not train
   std::vector<Parameter> parameters;
   std::vector<DerivedTensor> derived_tensors;
+  std::vector<StateTensor> state_tensors;
   std::vector<EntryPoint> entry_points;
   std::int64_t default_batch_size = 0;
   std::int64_t default_epochs = 0;
   double default_learning_rate = 0;
+  Schedule default_schedule;
   std::string loss;
   std::string optimizer;
   std::string backend;

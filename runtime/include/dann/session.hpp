@@ -57,7 +57,8 @@ public:
   int threads() const;
 
   /// Gives parameters their initial values: those that the program holds, or
-  /// else random ones, which depend on the seed only.
+  /// else random ones, which depend on the seed only. The optimizer starts
+  /// afresh.
   void initialize(std::int64_t seed);
 
   /// Takes the parameters from a safetensors file, which has to hold all of
@@ -80,6 +81,15 @@ public:
   /// Sets all parameters at once, or throws and sets none. Other names than
   /// those of the parameters are refused.
   void set_parameters(const TensorMap &values);
+
+  /// What the optimizer keeps between steps (Description::state_tensors), as
+  /// read-only views. All of it is zero in a new session and after
+  /// `initialize`.
+  TensorMap optimizer_state() const;
+
+  /// Sets all of it at once, or throws InvalidArgument and sets none: if a
+  /// name, shape or type is wrong, or a value is not finite.
+  void set_optimizer_state(const TensorMap &values);
 
   /// Calls an entry point by name. `inputs` holds its inputs by the names of
   /// its arguments; element types are converted, shapes have to match (a

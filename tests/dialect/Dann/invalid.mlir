@@ -301,67 +301,67 @@ func.func @errors_classes(%logits: tensor<?x0xf32>, %y: tensor<?xi64>) {
 // Training: settings in their ranges.
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>}) -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op learning_rate must be finite and not negative}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = -0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = -0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>}) -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op learning_rate must be finite and not negative}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0x7FF8000000000000 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0x7FF8000000000000 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>}) -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op attribute 'batch_size' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 0 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 0 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>}) -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op attribute 'epochs' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = -1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = -1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 // Training: one input, then parameters; logits as the result.
 // expected-error @below {{'dann.training' op 'nothing' is not a function}}
-dann.training @training of @nothing loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @nothing loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward() -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op 'forward' must take one input, then parameters (with 'dann.role')}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op 'forward' must take one input, then parameters (with 'dann.role')}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<4x8xf32> {dann.role = #dann<role w>}, tensor<?x8xf32>) -> tensor<?x4xf32>
 // expected-error @below {{'dann.training' op 'forward' must take one input, then parameters (with 'dann.role')}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>})
 // expected-error @below {{'dann.training' op 'forward' must return logits, a matrix of floats}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>}) -> tensor<?xf32>
 // expected-error @below {{'dann.training' op 'forward' must return logits, a matrix of floats}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 
 func.func private @forward(tensor<?x8xf32>, tensor<4x8xf32> {dann.role = #dann<role w>}) -> tensor<?x4xi64>
 // expected-error @below {{'dann.training' op 'forward' must return logits, a matrix of floats}}
-dann.training @training of @forward loss softmax_cross_entropy optimizer sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
+dann.training @training of @forward loss softmax_cross_entropy optimizer #dann.sgd {batch_size = 32 : i64, epochs = 1 : i64, learning_rate = 0.1 : f64}
 
 // -----
 

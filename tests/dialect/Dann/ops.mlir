@@ -175,12 +175,12 @@ func.func @step(%rate: tensor<f32>, %w: tensor<4xf32>) -> (tensor<f32>, tensor<4
   return %rate, %w : tensor<f32>, tensor<4xf32>
 }
 
-// CHECK: dann.training @plain of @forward loss softmax_cross_entropy optimizer sgd
+// CHECK: dann.training @plain of @forward loss softmax_cross_entropy optimizer #dann.sgd
 // CHECK-SAME: {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 1.107000e-01 : f64}
-dann.training @plain of @forward loss softmax_cross_entropy optimizer sgd
+dann.training @plain of @forward loss softmax_cross_entropy optimizer #dann.sgd
   {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.1107 : f64}
-// CHECK: dann.training @dale of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition project {
-dann.training @dale of @forward loss softmax_cross_entropy optimizer sgd correct_inhibition project
+// CHECK: dann.training @dale of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition project {
+dann.training @dale of @forward loss softmax_cross_entropy optimizer #dann.sgd correct_inhibition project
   {batch_size = 1 : i64, epochs = 1 : i64, learning_rate = 0.0 : f64}
 
 func.func private @loss(tensor<?x8xf32>, tensor<?xi64>, tensor<4x8xf32>) -> tensor<f32>

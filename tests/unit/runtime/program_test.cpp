@@ -186,6 +186,34 @@ INSTANTIATE_TEST_SUITE_P(
                "derived tensors but no entry point prepare"},
         Damage{[](P &p) { p.set_element_type(proto::BF16); },
                "computes in bf16"},
+        Damage{[](P &p) { p.add_state_tensors(); }, "a state has no name"},
+        Damage{[](P &p) {
+                 p.add_state_tensors()->set_name("0.w");
+                 p.mutable_state_tensors(0)->set_element_type(proto::F32);
+               },
+               "the state 0.w occurs twice"},
+        Damage{[](P &p) {
+                 p.add_state_tensors()->set_name("0.w/momentum");
+                 p.mutable_state_tensors(0)->set_element_type(proto::U8);
+               },
+               "the state 0.w/momentum is u8"},
+        Damage{[](P &p) {
+                 p.add_state_tensors()->set_name("x");
+                 p.mutable_state_tensors(0)->set_element_type(proto::F32);
+               },
+               "the argument x of forward is f32 [-1, 4], not f32 []"},
+        Damage{[](P &p) {
+                 p.add_state_tensors()->set_name("learning_rate");
+                 p.mutable_state_tensors(0)->set_element_type(proto::F32);
+               },
+               "the argument learning_rate of train_step is not updated"},
+        Damage{[](P &p) { p.mutable_defaults()->mutable_schedule(); },
+               "a number of the schedule is out of range"},
+        Damage{[](P &p) {
+                 p.mutable_defaults()->mutable_schedule()->set_decay(
+                     proto::Schedule::Decay(9));
+               },
+               "the schedule has an unknown decay"},
         Damage{
             [](P &p) {
               p.mutable_entry_points(1)->mutable_arguments(4)->set_name(

@@ -120,6 +120,45 @@ TEST_F(TrainerTest, ThreadsDoNotChangeTheRun) {
   EXPECT_EQ(read_file(directory / "1"), read_file(directory / "3"));
 }
 
+TEST_F(TrainerTest, TheLearningRateFollowsItsSchedule) {
+  // The values of the formulas in dann/program.hpp, worked out by hand.
+  Schedule schedule;
+  EXPECT_EQ(schedule.factor_at(1000), 1);
+  schedule = {Decay::Stepwise, 0.5, 10};
+  EXPECT_EQ(schedule.factor_at(9), 1);
+  EXPECT_EQ(schedule.factor_at(10), 0.5);
+  EXPECT_EQ(schedule.factor_at(39), 0.125);
+  schedule = {Decay::Exponential, 0.25, 10};
+  EXPECT_DOUBLE_EQ(schedule.factor_at(5), 0.5);
+  EXPECT_DOUBLE_EQ(schedule.factor_at(10), 0.25);
+  schedule = {Decay::Cosine, 1, 8, 0.2, 4};
+  EXPECT_DOUBLE_EQ(schedule.factor_at(0), 0.25);
+  EXPECT_DOUBLE_EQ(schedule.factor_at(3), 1);
+  EXPECT_DOUBLE_EQ(schedule.factor_at(4), 1);
+  EXPECT_DOUBLE_EQ(schedule.factor_at(8), 0.6);
+  EXPECT_DOUBLE_EQ(schedule.factor_at(12), 0.2);
+  EXPECT_DOUBLE_EQ(schedule.factor_at(99), 0.2);
+
+  // Resumed in the middle, the trainer takes the rates of the whole run.
+  session.initialize(5);
+  TrainingState state = start();
+  state.schedule = {Decay::Stepwise, 0.5, 2};
+  Trainer trainer(session, data, state);
+  std::vector<double> rates;
+  for (int i = 0; i < 7; ++i) {
+    if (trainer.epoch_done())
+      trainer.finish_epoch();
+    if (i == 4)
+      save_checkpoint(directory / "c", session, trainer.state());
+    rates.push_back(trainer.learning_rate());
+    trainer.step();
+  }
+  EXPECT_EQ(rates,
+            (std::vector<double>{0.3, 0.3, 0.15, 0.15, 0.075, 0.075, 0.0375}));
+  Trainer resumed(session, data, load_checkpoint(directory / "c", session));
+  EXPECT_EQ(resumed.learning_rate(), 0.075);
+}
+
 TEST_F(TrainerTest, SeedsDiffer) {
   TrainingState other = start();
   other.seed = 6;
@@ -180,6 +219,9 @@ TEST_F(TrainerTest, CheckpointsAreChecked) {
   expect("position", "99", ErrorCode::InvalidData, "position is '99'");
   expect("position", "3", ErrorCode::InvalidData, "position is '3'");
   expect("seed", "99999999999999999999", ErrorCode::InvalidData, "seed is");
+  expect("schedule", "magic", ErrorCode::InvalidData, "schedule is 'magic'");
+  expect("schedule_steps", "0", ErrorCode::InvalidData,
+         "schedule is 'constant'");
 
   // As written before samples could be held out.
   Metadata old = good;

@@ -1,0 +1,18 @@
+//===- LowerUpdates.h - Optimizers' operations to linalg ------------------===//
+
+#ifndef DANN_PASSES_LOWERUPDATES_H
+#define DANN_PASSES_LOWERUPDATES_H
+
+namespace mlir {
+class RewritePatternSet;
+
+namespace dann {
+
+/// Patterns that lower corrections, directions, steps and projections to linalg
+/// operations over the entries of a parameter.
+void populateLowerUpdatePatterns(RewritePatternSet &patterns);
+
+} // namespace dann
+} // namespace mlir
+
+#endif // DANN_PASSES_LOWERUPDATES_H

@@ -1,0 +1,588 @@
+// Compiled optimizers against their formulas, written down here once more in
+// double precision. The gradients are the program's own, which other tests
+// compare with golden numbers and differences.
+
+#include "numerics.h"
+
+#include <Random123/philox.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+namespace dann::test {
+namespace {
+
+using Values = std::map<std::string, std::vector<double>>;
+
+struct Step {
+  Values gradients;
+  Values squares; // means over samples, for labels drawn from the model
+  double rate;
+};
+
+std::string layer_of(const std::string &name) {
+  return name.substr(0, name.rfind('.'));
+}
+
+double sign(double x) { return double(x > 0) - double(x < 0); }
+
+/// What an optimizer does to the parameters, which are projected afterwards if
+/// `projects` says so.
+struct Reference {
+  explicit Reference(const Description &program) : program(program) {}
+  virtual ~Reference() = default;
+
+  virtual void step(Values &parameters, Step step) = 0;
+
+  bool projects = true;
+  const Description &program;
+  int count = 0; // of steps
+  Values first, second;
+
+  const Parameter &parameter(const std::string &name) const {
+    return *std::find_if(program.parameters.begin(), program.parameters.end(),
+                         [&](const Parameter &p) { return p.name == name; });
+  }
+  bool is_additive(const std::string &name) const {
+    return parameter(name).role == "b" || parameter(name).role == "alpha";
+  }
+
+  /// f(value, gradient, first state, second state) for all entries.
+  void for_each(Values &parameters, const Step &step,
+                const std::function<void(const std::string &, double &, double,
+                                         double &, double &)> &f) {
+    for (auto &[name, values] : parameters) {
+      first[name].resize(values.size());
+      second[name].resize(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i)
+        f(name, values[i], step.gradients.at(name)[i], first[name][i],
+          second[name][i]);
+    }
+  }
+
+  /// The factors of the authors' code.
+  void correct(Values &gradients) const {
+    for (auto &[name, values] : gradients) {
+      const std::string &role = parameter(name).role;
+      if (role != "wix" && role != "wei" && role != "alpha")
+        continue;
+      const Shape &wex = parameter(layer_of(name) + ".wex").shape;
+      double ne = double(wex[0]), d = double(wex[1]);
+      double factor = role == "wix"   ? 1 / std::sqrt(ne)
+                      : role == "wei" ? 1 / d
+                                      : 1 / (std::sqrt(ne) * d);
+      for (double &value : values)
+        value *= factor;
+    }
+  }
+};
+
+struct Sgd : Reference {
+  Sgd(const Description &program, double momentum, double dampening,
+      bool nesterov, double decay, bool corrects = false)
+      : Reference(program), momentum(momentum), dampening(dampening),
+        decay(decay), nesterov(nesterov), corrects(corrects) {}
+  double momentum, dampening, decay;
+  bool nesterov, corrects;
+
+  double direction(double g, double &v) const {
+    v = count == 1 ? g : momentum * v + (1 - dampening) * g;
+    return nesterov ? g + momentum * v : v;
+  }
+  void step(Values &parameters, Step step) override {
+    ++count;
+    if (corrects)
+      correct(step.gradients);
+    for_each(parameters, step,
+             [&](const std::string &, double &w, double g, double &v,
+                 double &) { w -= step.rate * direction(g + decay * w, v); });
+  }
+};
+
+struct ExponentiatedGradient : Sgd {
+  ExponentiatedGradient(const Description &program, double momentum,
+                        double decay)
+      : Sgd(program, momentum, 0, false, decay) {
+    projects = false;
+  }
+  void step(Values &parameters, Step step) override {
+    ++count;
+    for_each(
+        parameters, step,
+        [&](const std::string &name, double &w, double g, double &v, double &) {
+          if (is_additive(name))
+            w -= 0.1 * step.rate * direction(g, v);
+          else
+            w *= std::exp(-step.rate * sign(w) *
+                          direction(g + decay * sign(w), v));
+        });
+  }
+};
+
+struct Adam : Reference {
+  Adam(const Description &program, double beta1, double beta2, double decay,
+       bool decoupled)
+      : Reference(program), beta1(beta1), beta2(beta2), decay(decay),
+        decoupled(decoupled) {}
+  double beta1, beta2, decay;
+  bool decoupled;
+
+  double direction(double g, double &m, double &v) const {
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    double root = std::sqrt(v) / std::sqrt(1 - std::pow(beta2, count));
+    return m / (1 - std::pow(beta1, count)) / (root + 1e-8);
+  }
+  void step(Values &parameters, Step step) override {
+    ++count;
+    for_each(
+        parameters, step,
+        [&](const std::string &, double &w, double g, double &m, double &v) {
+          if (decoupled)
+            w *= 1 - step.rate * decay;
+          else
+            g += decay * w;
+          w -= step.rate * direction(g, m, v);
+        });
+  }
+};
+
+struct AdamExponentiatedGradient : Adam {
+  explicit AdamExponentiatedGradient(const Description &program)
+      : Adam(program, 0.9, 0.999, 0.2, true) {
+    projects = false;
+  }
+  void step(Values &parameters, Step step) override {
+    ++count;
+    for_each(parameters, step,
+             [&](const std::string &name, double &w, double g, double &m,
+                 double &v) {
+               double d = direction(g, m, v);
+               if (is_additive(name))
+                 w -= 0.5 * step.rate * d;
+               else
+                 w *= (1 - step.rate * decay) *
+                      std::exp(-step.rate * sign(w) * d);
+             });
+  }
+};
+
+/// By the map of a potential and its inverse, also where the program takes
+/// another way.
+struct MirrorDescent : Reference {
+  using Map = std::function<double(double)>;
+  MirrorDescent(const Description &program, Map forth, Map back)
+      : Reference(program), forth(std::move(forth)), back(std::move(back)) {}
+  Map forth, back;
+  void step(Values &parameters, Step step) override {
+    for_each(parameters, step,
+             [&](const std::string &, double &w, double g, double &, double &) {
+               w = back(forth(w) - step.rate * g);
+             });
+  }
+};
+
+struct Entropy : Reference {
+  explicit Entropy(const Description &program) : Reference(program) {
+    projects = false;
+  }
+  void step(Values &parameters, Step step) override {
+    for_each(
+        parameters, step,
+        [&](const std::string &name, double &w, double g, double &, double &) {
+          if (is_additive(name))
+            w -= 0.1 * step.rate * g;
+          else if (w != 0) // the dual variable is sign(w) log |w|
+            w = sign(w) * std::exp(sign(w) * (sign(w) * std::log(std::abs(w)) -
+                                              step.rate * g));
+        });
+  }
+};
+
+double norm_of(const Values &gradients, const std::string &layer) {
+  double sum = 0;
+  for (const auto &[name, values] : gradients)
+    if (layer.empty() || layer_of(name) == layer)
+      for (double value : values)
+        sum += value * value;
+  return std::sqrt(sum);
+}
+
+struct Clipped : Sgd {
+  Clipped(const Description &program, double momentum, bool corrects,
+          double max_norm, bool global)
+      : Sgd(program, momentum, 0, false, 0, corrects), max_norm(max_norm),
+        global(global) {}
+  double max_norm;
+  bool global;
+  int clippings = 0;
+  void step(Values &parameters, Step step) override {
+    if (corrects)
+      correct(step.gradients);
+    Values clipped = step.gradients;
+    for (auto &[name, values] : clipped) {
+      double norm = norm_of(step.gradients, global ? "" : layer_of(name));
+      double factor = max_norm / (norm + 1e-6);
+      clippings += factor < 1;
+      for (double &value : values)
+        value *= std::min(1.0, factor);
+    }
+    bool corrected = std::exchange(corrects, false);
+    Sgd::step(parameters, {clipped, {}, step.rate});
+    corrects = corrected;
+  }
+  ~Clipped() override { EXPECT_GT(clippings, 0) << "nothing was clipped"; }
+};
+
+/// The search as a walk, step by step.
+struct CosineAngle : Reference {
+  using Reference::Reference;
+  static constexpr int kCount = 7;
+  static constexpr double kMinimum = 0.05, kEpsilon = 0.002;
+  std::map<std::string, int> index;
+  int moves = 0;
+
+  double cosine(const Values &parameters, const Step &step,
+                const std::string &layer, double rate) const {
+    double inner = 0, outer = 0;
+    for (const auto &[name, values] : parameters) {
+      Sign contract = parameter(name).sign;
+      if (layer_of(name) != layer || contract == Sign::Any)
+        continue;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        double w = values[i] - rate * step.gradients.at(name)[i];
+        double p =
+            contract == Sign::NonNegative ? std::max(0.0, w) : std::min(0.0, w);
+        inner += p * p;
+        outer += w * w;
+      }
+    }
+    return std::sqrt(inner) / std::sqrt(outer);
+  }
+  void step(Values &parameters, Step step) override {
+    auto rate_at = [&](int k) {
+      return step.rate + (kMinimum - 1) * step.rate * k / (kCount - 1);
+    };
+    std::map<std::string, double> rates;
+    for (const auto &[name, values] : parameters) {
+      std::string layer = layer_of(name);
+      if (rates.count(layer))
+        continue;
+      int &k = index[layer], before = k;
+      auto holds = [&](int at) {
+        return cosine(parameters, step, layer, rate_at(at)) >= 1 - kEpsilon;
+      };
+      if (holds(k))
+        while (k > 0 && holds(k - 1))
+          --k;
+      else
+        while (k < kCount - 1 && !holds(k))
+          ++k;
+      moves += k != before;
+      rates[layer] = rate_at(k);
+    }
+    for_each(parameters, step,
+             [&](const std::string &name, double &w, double g, double &,
+                 double &) { w -= rates.at(layer_of(name)) * g; });
+  }
+  ~CosineAngle() override { EXPECT_GT(moves, 1) << "no rate was searched"; }
+};
+
+struct NaturalGradient : Reference {
+  using Reference::Reference;
+  void step(Values &parameters, Step step) override {
+    ++count;
+    for (auto &[name, values] : parameters) {
+      first[name].resize(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        double sample = 0.5 * step.squares.at(name)[i], &f = first[name][i];
+        f = count == 1 ? sample : 0.75 * f + 0.25 * sample;
+        values[i] -= step.rate * step.gradients.at(name)[i] / (f + 1e-3);
+      }
+    }
+  }
+};
+
+/// Labels for `key`, as docs/model.md says that they are drawn.
+Tensor sample_labels(const Tensor &logits, std::int64_t key) {
+  std::int64_t samples = logits.shape()[0], classes = logits.shape()[1];
+  std::vector<double> z = to_doubles(logits);
+  Tensor labels(ElementType::I64, {samples});
+  for (std::int64_t b = 0; b < samples; ++b) {
+    double best = -1e300;
+    for (std::int64_t c = 0; c < classes; ++c) {
+      std::uint64_t i = std::uint64_t(b * classes + c);
+      r123::Philox4x32 philox;
+      auto words = philox(
+          {{std::uint32_t(i), std::uint32_t(i >> 32), 0,
+            std::uint32_t(1) << 30}},
+          {{std::uint32_t(key), std::uint32_t(std::uint64_t(key) >> 32)}});
+      std::uint64_t bits = (std::uint64_t(words[0]) << 32 | words[1]) >> 11;
+      double u = double(bits) * 0x1p-53 + 0x1p-54;
+      double noisy = z[std::size_t(i)] - std::log(-std::log(u));
+      if (noisy > best) {
+        best = noisy;
+        labels.data<std::int64_t>()[b] = c;
+      }
+    }
+  }
+  return labels;
+}
+
+/// The gradients of a batch at the session's parameters.
+Values gradients_of(Session &session, const Tensor &x, const Tensor &y) {
+  TensorMap results = session.run("loss_and_gradients", {{"x", x}, {"y", y}});
+  Values gradients;
+  for (const Parameter &parameter : session.program().description().parameters)
+    gradients[parameter.name] =
+        to_doubles(results.at("grad/" + parameter.name));
+  return gradients;
+}
+
+/// Means of squares, from a call for each sample.
+Values squares_of(Session &session, const Tensor &x, const Tensor &y) {
+  Values squares;
+  std::int64_t samples = x.shape()[0], width = x.shape()[1];
+  std::vector<double> all = to_doubles(x);
+  for (std::int64_t b = 0; b < samples; ++b) {
+    Tensor row(ElementType::F64, {1, width}), label(ElementType::I64, {1});
+    std::copy_n(all.begin() + b * width, width, row.data<double>());
+    *label.data<std::int64_t>() = y.data<const std::int64_t>()[b];
+    for (const auto &[name, values] : gradients_of(session, row, label)) {
+      squares[name].resize(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i)
+        squares[name][i] += values[i] * values[i] / double(samples);
+    }
+  }
+  return squares;
+}
+
+/// Parameters away from their special initial values (ones, zeros, equal
+/// entries), within their contracts.
+TensorMap move_away(const Session &session) {
+  std::mt19937_64 random(11);
+  std::uniform_real_distribution<double> factor(0.7, 1.3), shift(0.01, 0.1);
+  TensorMap moved;
+  for (const Parameter &parameter :
+       session.program().description().parameters) {
+    Tensor value = session.parameter(parameter.name).clone();
+    double side = parameter.sign == Sign::NonPositive ? -1 : 1;
+    for (std::int64_t i = 0; i < value.element_count(); ++i) {
+      double &entry = value.data<double>()[i];
+      entry = entry * factor(random) + side * shift(random);
+    }
+    moved.emplace(parameter.name, value);
+  }
+  return moved;
+}
+
+using MakeReference =
+    std::function<std::unique_ptr<Reference>(const Description &)>;
+
+template <typename T, typename... Arguments>
+MakeReference make(Arguments... arguments) {
+  return [=](const Description &program) {
+    return std::make_unique<T>(program, arguments...);
+  };
+}
+
+double signed_power(double x, double power) {
+  return sign(x) * std::pow(std::abs(x), power);
+}
+
+struct Case {
+  const char *name;
+  double rate;
+  MakeReference make;
+};
+
+class Optimizer
+    : public testing::TestWithParam<std::tuple<Case, const char *>> {};
+
+TEST_P(Optimizer, FollowsItsFormula) {
+  const auto &[test, precision] = GetParam();
+  auto program =
+      load_model("optimizer_" + std::string(test.name) + "-" + precision);
+  bool is_f64 = program->description().element_type == ElementType::F64;
+  // Sums of another order; in f32 over steps that amplify their differences.
+  double tolerance = is_f64 ? 1e-9 : 2e-3;
+  auto reference = test.make(program->description());
+  Session session(program, {2});
+  // The initial values of all precisions are those of f64, rounded.
+  auto initial = load_model("optimizer_momentum-f64");
+  Session start(initial);
+  start.initialize(3);
+  TensorMap values;
+  for (const auto &[name, value] : move_away(start))
+    values.emplace(name, convert(value, program->description().element_type));
+  session.set_parameters(values);
+
+  for (int i = 0; i < 5; ++i) {
+    TensorMap batch = random_batch(program->description(), 6 + i);
+    Values parameters;
+    for (const Parameter &parameter : program->description().parameters)
+      parameters[parameter.name] =
+          to_doubles(session.parameter(parameter.name));
+    TensorMap inputs = batch;
+    Tensor rate(ElementType::F64, {}), key(ElementType::I64, {});
+    *rate.data<double>() = test.rate;
+    *key.data<std::int64_t>() = 0x123456789abcdef * (i + 1);
+    inputs.emplace("learning_rate", rate);
+    Step step{gradients_of(session, batch["x"], batch["y"]), {}, test.rate};
+    if (std::string(test.name) == "natural") {
+      inputs.emplace("random_key", key);
+      Tensor labels =
+          sample_labels(session.forward(batch["x"]), *key.data<std::int64_t>());
+      step.squares = squares_of(session, batch["x"], labels);
+    }
+    reference->step(parameters, step);
+    for (const Parameter &parameter : program->description().parameters)
+      for (double &value : parameters[parameter.name]) {
+        if (!reference->projects)
+          continue;
+        if (parameter.sign == Sign::NonNegative)
+          value = std::max(0.0, value);
+        if (parameter.sign == Sign::NonPositive)
+          value = std::min(0.0, value);
+      }
+    session.run("train_step", inputs);
+    for (const Parameter &parameter : program->description().parameters) {
+      const std::vector<double> &wanted = parameters[parameter.name];
+      Tensor expected(ElementType::F64, parameter.shape);
+      std::copy(wanted.begin(), wanted.end(), expected.data<double>());
+      expect_close(session.parameter(parameter.name), expected, tolerance,
+                   parameter.name + " after step " + std::to_string(i + 1));
+    }
+  }
+}
+
+std::vector<Case> all_cases() {
+  auto identity = [](double x) { return x; };
+  auto forth = [](double x) { return signed_power(x, 0.5); };
+  auto back = [](double x) { return signed_power(x, 2); };
+  return {{"momentum", 0.1, make<Sgd>(0.9, 0.0, false, 0.01, true)},
+          {"nesterov", 0.1, make<Sgd>(0.8, 0.0, true, 0.0)},
+          {"dampened", 0.1, make<Sgd>(0.9, 0.3, false, 0.0)},
+          {"adam", 0.01, make<Adam>(0.9, 0.999, 0.02, false)},
+          {"adamw", 0.01, make<Adam>(0.8, 0.99, 0.3, true)},
+          {"eg", 0.5, make<ExponentiatedGradient>(0.9, 0.05)},
+          {"adam_eg", 0.05, make<AdamExponentiatedGradient>()},
+          {"mirror_quadratic", 0.1, make<MirrorDescent>(identity, identity)},
+          {"mirror_entropy", 0.5, make<Entropy>()},
+          {"mirror_p", 0.1, make<MirrorDescent>(forth, back)},
+          {"clip_layer", 0.1, make<Clipped>(0.0, true, 0.05, false)},
+          {"clip_global", 0.1, make<Clipped>(0.9, false, 0.1, true)},
+          {"angle", 5.0, make<CosineAngle>()},
+          {"natural", 0.01, make<NaturalGradient>()}};
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Optimizer,
+                         testing::Combine(testing::ValuesIn(all_cases()),
+                                          testing::Values("f64", "f32")),
+                         [](const auto &info) {
+                           return std::string(std::get<0>(info.param).name) +
+                                  "_" + std::get<1>(info.param);
+                         });
+
+/// Trains with steps large enough to drive weights to the border.
+void train(Session &session, double rate) {
+  session.initialize(1);
+  for (int i = 0; i < 30; ++i) {
+    TensorMap batch = random_batch(session.program().description(), 8);
+    session.train_step(batch["x"], batch["y"], rate);
+  }
+}
+
+// Also with momentum, of which the step may lead out of the contract at a
+// gradient that does not.
+TEST(Optimizers, ProjectedOnesKeepContractsAndFreeParametersFree) {
+  for (const char *name : {"momentum", "adam", "mirror_p", "clip_layer"}) {
+    auto program = load_model(std::string("optimizer_") + name + "-f32");
+    Session session(program);
+    train(session, 0.3);
+    bool any_negative = false;
+    for (const Parameter &parameter : program->description().parameters)
+      for (double value : to_doubles(session.parameter(parameter.name))) {
+        if (parameter.sign == Sign::NonNegative) {
+          ASSERT_GE(value, 0) << name << ": " << parameter.name;
+        }
+        if (parameter.sign == Sign::NonPositive) {
+          ASSERT_LE(value, 0) << name << ": " << parameter.name;
+        }
+        any_negative |= parameter.sign == Sign::Any && value < 0;
+      }
+    EXPECT_TRUE(any_negative) << name;
+  }
+}
+
+TEST(Optimizers, ExponentiatedStepsKeepAllSignsAndZeros) {
+  for (const char *name : {"eg", "adam_eg", "mirror_entropy"}) {
+    auto program = load_model(std::string("optimizer_") + name + "-f64");
+    Session session(program);
+    session.initialize(1);
+    Tensor wex = session.parameter("0.wex").clone();
+    for (std::int64_t i = 0; i < wex.element_count(); i += 5)
+      wex.data<double>()[i] = 0;
+    session.set_parameter("0.wex", wex);
+    TensorMap before;
+    for (const auto &[parameter, value] : session.parameters())
+      before.emplace(parameter, value.clone());
+    for (int i = 0; i < 30; ++i) {
+      TensorMap batch = random_batch(program->description(), 8);
+      session.train_step(batch["x"], batch["y"], 1.0);
+    }
+    for (const Parameter &parameter : program->description().parameters) {
+      if (parameter.role == "b" || parameter.role == "alpha")
+        continue;
+      std::vector<double> old = to_doubles(before.at(parameter.name));
+      std::vector<double> now = to_doubles(session.parameter(parameter.name));
+      EXPECT_NE(old, now) << name << ": " << parameter.name;
+      for (std::size_t i = 0; i < old.size(); ++i)
+        ASSERT_EQ(sign(old[i]), sign(now[i]))
+            << name << ": " << parameter.name << ", entry " << i;
+    }
+  }
+}
+
+// A factor that would overflow is limited: zeros stay zeros.
+TEST(Optimizers, ExponentiatedStepsOfAnySizeKeepZeros) {
+  for (const char *precision : {"f32", "f64"}) {
+    auto program = load_model(std::string("optimizer_eg-") + precision);
+    Session session(program);
+    session.initialize(1);
+    Tensor g = session.parameter("0.g").clone();
+    std::memset(g.mutable_bytes(), 0, g.byte_size());
+    session.set_parameter("0.g", g);
+    TensorMap batch = random_batch(program->description(), 8);
+    session.train_step(batch["x"], batch["y"], 1e30);
+    for (double value : to_doubles(session.parameter("0.g")))
+      EXPECT_EQ(value, 0) << precision;
+  }
+}
+
+TEST(Optimizers, InitializeStartsAfresh) {
+  auto program = load_model("optimizer_adam-f32");
+  Session session(program);
+  train(session, 0.01);
+  bool any = false;
+  for (const auto &[name, value] : session.optimizer_state())
+    for (double entry :
+         value.element_type() == ElementType::I64
+             ? std::vector<double>{double(*value.data<const std::int64_t>())}
+             : to_doubles(value))
+      any |= entry != 0;
+  EXPECT_TRUE(any);
+  session.initialize(1);
+  for (const auto &[name, value] : session.optimizer_state()) {
+    const auto *bytes = static_cast<const char *>(value.bytes());
+    EXPECT_TRUE(std::all_of(bytes, bytes + value.byte_size(), [](char byte) {
+      return byte == 0;
+    })) << name;
+  }
+}
+
+} // namespace
+} // namespace dann::test
