@@ -85,10 +85,23 @@ Intermediates buildIntermediates(LinalgBuilder &b, OpTy op) {
 /// function, computed from its arguments.
 bool isFolded(EiDenseOp op) {
   auto function = op->getParentOfType<func::FuncOp>();
+  auto isArgument = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner()->getParentOp() == function;
+  };
   return function && function->hasAttr(DannDialect::kInferenceAttr) &&
-         llvm::all_of(ValueRange{op.getWex(), op.getWix(), op.getWei()},
-                      llvm::IsaPred<BlockArgument>) &&
-         (!op.getAlpha() || isa<BlockArgument>(op.getAlpha()));
+         isArgument(op.getWex()) && isArgument(op.getWix()) &&
+         isArgument(op.getWei()) &&
+         (!op.getAlpha() || isArgument(op.getAlpha()));
+}
+
+/// wex - wei . wix, in the place of the product.
+Value buildFoldedWeights(LinalgBuilder &b, Value wex, Value wix, Value wei) {
+  return b.generic(2, {{wex, kMatrix}},
+                   {b.product(wei, false, wix, false), kMatrix},
+                   [](ImplicitLocOpBuilder &b, ValueRange args) {
+                     return arith::SubFOp::create(b, args[0], args[1]);
+                   });
 }
 
 /// The numerator and the divisor of a folded layer, [B, ne].
@@ -99,13 +112,7 @@ struct Folded {
 
 Folded buildFolded(LinalgBuilder &b, EiDenseOp op) {
   Folded v;
-  // wex - wei . wix, in the place of the product.
-  Value weights =
-      b.generic(2, {{op.getWex(), kMatrix}},
-                {b.product(op.getWei(), false, op.getWix(), false), kMatrix},
-                [](ImplicitLocOpBuilder &b, ValueRange args) {
-                  return arith::SubFOp::create(b, args[0], args[1]);
-                });
+  Value weights = buildFoldedWeights(b, op.getWex(), op.getWix(), op.getWei());
   v.numerator = b.product(op.getX(), false, weights, true);
   if (!op.getAlpha())
     return v;
@@ -166,6 +173,35 @@ struct LowerEiDense : OpRewritePattern<EiDenseOp> {
   }
 };
 
+struct LowerFoldInhibition : OpRewritePattern<FoldInhibitionOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(FoldInhibitionOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    rewriter.replaceOp(
+        op, buildFoldedWeights(b, op.getWex(), op.getWix(), op.getWei()));
+    return success();
+  }
+};
+
+struct LowerEiDenseFolded : OpRewritePattern<EiDenseFoldedOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(EiDenseFoldedOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Value z = b.product(op.getX(), false, op.getFolded(), true);
+    if (op.getBias())
+      z = b.elementwise({{z, kMatrix}, {op.getBias(), kRow}}, z,
+                        [](ImplicitLocOpBuilder &b, ValueRange args) {
+                          return arith::AddFOp::create(b, args[0], args[1]);
+                        });
+    rewriter.replaceOp(op, z);
+    return success();
+  }
+};
+
 struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -220,9 +256,9 @@ struct LowerEiDenseGrad : OpRewritePattern<EiDenseGradOp> {
       dalpha = b.generic(2, {{divisive, kMatrix}, {v.zd, kMatrix}},
                          {b.zerosLike(op.getAlpha()), kRow},
                          [](ImplicitLocOpBuilder &b, ValueRange args) {
-                           Value term =
-                               arith::MulFOp::create(b, args[0], args[1]);
-                           return arith::SubFOp::create(b, args[2], term);
+                           Value term = arith::MulFOp::create(
+                               b, negate(b, args[0]), args[1]);
+                           return arith::AddFOp::create(b, args[2], term);
                          });
       dzi = b.elementwise(
           {{negatedDzi, kMatrix}, {divisive, kMatrix}, {v.strength, kRow}}, zi,
@@ -445,8 +481,9 @@ struct LowerBatchNorm : OpRewritePattern<BatchNormOp> {
 struct LowerLayersPass : dann::impl::LowerLayersBase<LowerLayersPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerEiDense, LowerEiDenseGrad, LowerApplyPolarity,
-                 MovePolarity, LowerDropout, LowerBatchNorm>(&getContext());
+    patterns.add<LowerEiDense, LowerEiDenseGrad, LowerFoldInhibition,
+                 LowerEiDenseFolded, LowerApplyPolarity, MovePolarity,
+                 LowerDropout, LowerBatchNorm>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

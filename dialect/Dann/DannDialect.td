@@ -82,7 +82,8 @@ def Dann_Role : I32Enum<"Role", "what a parameter is in its layer", [
     I32EnumCase<"Weight", 6, "w">,     // weights of a standard layer
     I32EnumCase<"Stat", 7, "stat">,    // running statistics, not trained
     // Signs of weights, 1 and -1, not trained.
-    I32EnumCase<"Polarity", 8, "polarity">]> {
+    I32EnumCase<"Polarity", 8, "polarity">,
+    I32EnumCase<"Initial", 9, "h0">]> {  // state before the first step
   let cppNamespace = "::mlir::dann";
 }
 def Dann_RoleAttr : EnumAttr<Dann_Dialect, Dann_Role, "role">;

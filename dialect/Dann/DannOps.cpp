@@ -5,6 +5,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 #include <cmath>
@@ -15,10 +16,8 @@ using namespace mlir::dann;
 #define GET_OP_CLASSES
 #include "Dann/DannOps.cpp.inc"
 
-/// Requires `value` to have `shape`, in which a dynamic size fits any. An
-/// absent value passes.
-static LogicalResult verifyShape(Operation *op, Value value, StringRef name,
-                                 ArrayRef<int64_t> shape) {
+LogicalResult mlir::dann::verifyShape(Operation *op, Value value,
+                                      StringRef name, ArrayRef<int64_t> shape) {
   if (!value)
     return success();
   auto type = cast<ShapedType>(value.getType());

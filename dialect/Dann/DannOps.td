@@ -541,4 +541,6 @@ def Dann_RandomOp : Dann_Op<"random", [
   let hasVerifier = 1;
 }
 
+include "Dann/DannScan.td"
+
 #endif // DANN_OPS
