@@ -80,6 +80,10 @@ std::unique_ptr<Layer> createLayer(const ::dann::model::EiDense &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dense &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dropout &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::ColumnEi &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::EiRecurrent &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::Recurrent &message);
+std::unique_ptr<Layer>
+createLayer(const ::dann::model::ColumnEiRecurrent &message);
 
 } // namespace mlir::dann
 

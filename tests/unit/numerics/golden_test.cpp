@@ -226,7 +226,7 @@ TEST(GoldenBf16, TrainStep) {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const char *network :
-       {"dense", "dense_uncorrected", "dense_subtractive"}) {
+       {"dense", "dense_uncorrected", "dense_subtractive", "rnn"}) {
     cases.push_back({network, "auto-f32", kF32});
     cases.push_back({network, "generated-f64", kF64});
     cases.push_back({network, "generated-f32", kF32});
