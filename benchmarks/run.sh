@@ -33,6 +33,8 @@ fi
 
 # Debian's Python: the one that has the PyTorch of its packages.
 /usr/bin/python3 benchmarks/compare.py "$@"
+echo
+/usr/bin/python3 benchmarks/recurrent.py
 
 for argument in "$@"; do
   [[ $argument != --quick ]] || exit 0
