@@ -37,7 +37,7 @@ def parameter_shapes(description: dict) -> list[dict[str, list[int]]]:
     says about itself (`info --json`)."""
     layers: dict[int, dict[str, list[int]]] = {}
     for parameter in description["parameters"]:
-        layer, role = parameter["name"].split(".")
+        layer, role = parameter["name"].split(".", 1)
         layers.setdefault(int(layer), {})[role] = parameter["shape"]
     return [layers[index] for index in sorted(layers)]
 

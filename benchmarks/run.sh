@@ -35,6 +35,7 @@ fi
 /usr/bin/python3 benchmarks/compare.py "$@"
 echo
 /usr/bin/python3 benchmarks/vgg16.py
+/usr/bin/python3 benchmarks/recurrent.py
 
 for argument in "$@"; do
   [[ $argument != --quick ]] || exit 0

@@ -37,11 +37,11 @@ static llvm::SetVector<Value> getInputs(Operation &op) {
 }
 
 namespace {
-/// Which values of a block depend on `wrt` and are depended on by `value`: only
-/// through these do cotangents flow.
+/// Which values of a block depend on `wrt` and are depended on by `values`:
+/// only through these do cotangents flow.
 class Activity {
 public:
-  Activity(Block &block, ValueRange wrt, Value value) {
+  Activity(Block &block, ValueRange wrt, ValueRange values) {
     DenseSet<Value> varied(wrt.begin(), wrt.end());
     for (Operation &op : block)
       if (llvm::any_of(getInputs(op),
@@ -49,7 +49,7 @@ public:
         for (Value result : op.getResults())
           if (isFloat(result))
             varied.insert(result);
-    DenseSet<Value> useful = {value};
+    DenseSet<Value> useful(values.begin(), values.end());
     for (Operation &op : llvm::reverse(block))
       if (llvm::any_of(op.getResults(),
                        [&](Value v) { return useful.contains(v); }))
@@ -69,9 +69,10 @@ private:
 };
 } // namespace
 
-SmallVector<Operation *>
-mlir::dann::findNonDifferentiable(Block &block, ValueRange wrt, Value value) {
-  Activity activity(block, wrt, value);
+SmallVector<Operation *> mlir::dann::findNonDifferentiable(Block &block,
+                                                           ValueRange wrt,
+                                                           ValueRange values) {
+  Activity activity(block, wrt, values);
   SmallVector<Operation *> found;
   for (Operation &op : block) {
     if (!activity.isActive(op))
@@ -89,11 +90,16 @@ mlir::dann::findNonDifferentiable(Block &block, ValueRange wrt, Value value) {
 
 SmallVector<Value> mlir::dann::backpropagate(OpBuilder &builder, Block &block,
                                              const IRMapping &mapping,
-                                             ValueRange wrt, Value value,
-                                             Value cotangent) {
-  Activity activity(block, wrt, value);
+                                             ValueRange wrt, ValueRange values,
+                                             ValueRange ofValues) {
+  Activity activity(block, wrt, values);
   DenseMap<Value, Value> cotangents;
-  cotangents[value] = cotangent;
+  auto accumulate = [&](Value value, Value cotangent, Location loc) {
+    Value &sum = cotangents[value];
+    sum = sum ? arith::AddFOp::create(builder, loc, sum, cotangent) : cotangent;
+  };
+  for (auto [value, cotangent] : llvm::zip_equal(values, ofValues))
+    accumulate(value, cotangent, value.getLoc());
   for (Operation &op : llvm::reverse(block)) {
     SmallVector<Value> ofResults;
     for (Value result : op.getResults())
@@ -110,10 +116,7 @@ SmallVector<Value> mlir::dann::backpropagate(OpBuilder &builder, Block &block,
     for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
       if (!activeOperands[i] || !ofOperands[i])
         continue;
-      Value &sum = cotangents[operand];
-      sum =
-          sum ? arith::AddFOp::create(builder, op.getLoc(), sum, ofOperands[i])
-              : ofOperands[i];
+      accumulate(operand, ofOperands[i], op.getLoc());
     }
   }
   return llvm::map_to_vector(wrt,
@@ -163,6 +166,17 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
     return success(ok);
   }
 
+  /// Names an operation without a derivative; of a scan, those in its body.
+  static void attachNotes(InFlightDiagnostic &diagnostic, Operation *obstacle) {
+    if (auto scan = dyn_cast<ScanOp>(obstacle)) {
+      for (Operation *inner : findNonDifferentiable(scan))
+        attachNotes(diagnostic, inner);
+      return;
+    }
+    diagnostic.attachNote(obstacle->getLoc())
+        << "'" << obstacle->getName() << "' has no derivative";
+  }
+
   LogicalResult expand(ValueAndGradOp op, FunctionOpInterface callee) {
     if (!callee.getFunctionBody().hasOneBlock())
       return op.emitError() << "cannot differentiate '" << op.getCallee()
@@ -184,8 +198,7 @@ struct AutodiffPass : dann::impl::AutodiffBase<AutodiffPass> {
                                                    : " operations have")
                          << " no derivative";
       for (Operation *obstacle : obstacles)
-        diagnostic.attachNote(obstacle->getLoc())
-            << "'" << obstacle->getName() << "' has no derivative";
+        attachNotes(diagnostic, obstacle);
       return failure();
     }
 

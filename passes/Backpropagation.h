@@ -8,23 +8,28 @@
 
 namespace mlir::dann {
 
-/// The operations of `block` that lie between the values `wrt` and `value` and
-/// have no derivative, in their order.
-SmallVector<Operation *> findNonDifferentiable(Block &block, ValueRange wrt,
-                                               Value value);
+class ScanOp;
 
-/// Builds the reverse sweep for `value` over the operations of `block`, of
-/// which `mapping` holds clones in scope of `builder`. `cotangent` is that of
-/// `value`. Returns the cotangents of `wrt`, null for zero. All operations
+/// The operations of `block` that lie between the values `wrt` and `values` and
+/// have no derivative, in their order; and those of a scan's body.
+SmallVector<Operation *> findNonDifferentiable(Block &block, ValueRange wrt,
+                                               ValueRange values);
+SmallVector<Operation *> findNonDifferentiable(ScanOp scan);
+
+/// Builds the reverse sweep for `values` over the operations of `block`, of
+/// which `mapping` holds clones in scope of `builder`. `cotangents` are those
+/// of `values`. Returns the cotangents of `wrt`, null for zero. All operations
 /// between them must be differentiable.
 SmallVector<Value> backpropagate(OpBuilder &builder, Block &block,
                                  const IRMapping &mapping, ValueRange wrt,
-                                 Value value, Value cotangent);
+                                 ValueRange values, ValueRange cotangents);
 
-/// Attaches the derivatives of upstream operations: of those that compute
-/// (AutodiffRules.cpp), and of those on shapes (AutodiffShapeRules.cpp).
+/// Attaches derivatives: of upstream operations that compute
+/// (AutodiffRules.cpp), of those on shapes (AutodiffShapeRules.cpp), and of
+/// recurrence (AutodiffScan.cpp).
 void registerDifferentiableOpInterfaceExternalModels(DialectRegistry &registry);
 void registerShapeDerivatives(DialectRegistry &registry);
+void registerScanDerivatives(DialectRegistry &registry);
 
 } // namespace mlir::dann
 

@@ -2,10 +2,13 @@
 
 #include "passes/Passes.h"
 
+#include "Dann/Dann.h"
+
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::dann {
@@ -14,30 +17,53 @@ namespace mlir::dann {
 } // namespace mlir::dann
 
 using namespace mlir;
+using namespace mlir::dann;
 
 namespace {
 
-/// The batch is the one size that is not known: a leading `?`.
-bool isBatchFirst(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.getRank() > 1 && type.isDynamicDim(0);
+/// The dimension of the batch, which is the one size that is not known: the
+/// leading one, or that behind time. Null if there is none.
+std::optional<int64_t> getBatchDimension(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return std::nullopt;
+  if (tensor.getRank() > 0 && tensor.isDynamicDim(0))
+    return 0;
+  if (tensor.getNumDynamicDims() != 1)
+    return std::nullopt;
+  return llvm::find_if(tensor.getShape(), ShapedType::isDynamic) -
+         tensor.getShape().begin();
 }
 
-/// [1, 2, ..., 0]: moves the first dimension behind the others.
-SmallVector<int64_t> getRotation(int64_t rank) {
-  auto rotation = llvm::to_vector(llvm::seq<int64_t>(1, rank));
-  rotation.push_back(0);
+/// Whether the batch is there and not the last dimension.
+bool isBatchFirstType(Type type) {
+  std::optional<int64_t> batch = getBatchDimension(type);
+  return batch && *batch + 1 < cast<RankedTensorType>(type).getRank();
+}
+bool isBatchFirst(Value value) { return isBatchFirstType(value.getType()); }
+
+/// [1, 2, ..., 0] if the batch comes first: moves it behind the others.
+SmallVector<int64_t> getRotation(Type type) {
+  int64_t batch = *getBatchDimension(type);
+  SmallVector<int64_t> rotation;
+  for (int64_t i = 0, e = cast<RankedTensorType>(type).getRank(); i < e; ++i)
+    if (i != batch)
+      rotation.push_back(i);
+  rotation.push_back(batch);
   return rotation;
 }
 
 Value buildTranspose(OpBuilder &b, Location loc, Value tensor,
                      ArrayRef<int64_t> permutation) {
-  // Of two transposes that undo each other nothing is left.
+  // Two transposes are one; of those that undo each other nothing is left.
+  SmallVector<int64_t> both(permutation);
   if (auto inner = tensor.getDefiningOp<linalg::TransposeOp>()) {
-    auto both = applyPermutation(inner.getPermutation(), permutation);
-    if (isIdentityPermutation(both))
-      return inner.getInput();
+    both = applyPermutation(inner.getPermutation(), permutation);
+    permutation = both;
+    tensor = inner.getInput();
   }
+  if (isIdentityPermutation(permutation))
+    return tensor;
   SmallVector<OpFoldResult> sizes =
       applyPermutation(tensor::getMixedSizes(b, loc, tensor), permutation);
   Value init = tensor::EmptyOp::create(b, loc, sizes,
@@ -50,7 +76,7 @@ Value buildTranspose(OpBuilder &b, Location loc, Value tensor,
 /// yet, or one value everywhere, is made anew in that shape.
 Value moveBatchLast(OpBuilder &b, Location loc, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  SmallVector<int64_t> rotation = getRotation(type.getRank());
+  SmallVector<int64_t> rotation = getRotation(type);
   if (auto empty = tensor.getDefiningOp<tensor::EmptyOp>())
     return tensor::EmptyOp::create(
         b, loc, applyPermutation(empty.getMixedSizes(), rotation),
@@ -61,6 +87,14 @@ Value moveBatchLast(OpBuilder &b, Location loc, Value tensor) {
         .getResult(0);
   }
   return buildTranspose(b, loc, tensor, rotation);
+}
+
+/// `tensor`, with the batch last, in the form of `type`.
+Value moveBatchBack(OpBuilder &b, Location loc, Value tensor, Type type) {
+  if (!isBatchFirstType(type))
+    return tensor;
+  return buildTranspose(b, loc, tensor,
+                        invertPermutationVector(getRotation(type)));
 }
 
 /// Operations of which the maps can be chosen.
@@ -93,48 +127,133 @@ struct RotateOperands : OpInterfaceRewritePattern<linalg::LinalgOp> {
       Value value = operand.get();
       if (isBatchFirst(value)) {
         value = moveBatchLast(rewriter, loc, value);
-        map = AffineMap::get(map.getNumDims(), 0,
-                             applyPermutation(map.getResults(),
-                                              getRotation(map.getNumResults())),
-                             op.getContext());
+        map = AffineMap::get(
+            map.getNumDims(), 0,
+            applyPermutation(map.getResults(),
+                             getRotation(operand.get().getType())),
+            op.getContext());
       }
       operands.push_back(value);
       maps.push_back(map);
     }
     linalg::LinalgOp rotated = rebuild(rewriter, op, operands, maps);
     SmallVector<Value> results;
-    for (auto [old, value] :
-         llvm::zip(op->getResults(), rotated->getResults())) {
-      int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
-      results.push_back(
-          isBatchFirst(old)
-              ? buildTranspose(rewriter, loc, value,
-                               invertPermutationVector(getRotation(rank)))
-              : value);
-    }
+    for (auto [old, value] : llvm::zip(op->getResults(), rotated->getResults()))
+      results.push_back(moveBatchBack(rewriter, loc, value, old.getType()));
     rewriter.replaceOp(op, results);
     return success();
   }
 };
 
-/// The batch behind the other entries of what a slice has for each dimension.
-SmallVector<OpFoldResult> rotate(ArrayRef<OpFoldResult> values) {
-  return applyPermutation(values, getRotation(values.size()));
-}
+/// Turns what a scan takes and gives, outside and in its body.
+struct RotateScan : OpRewritePattern<ScanOp> {
+  using OpRewritePattern::OpRewritePattern;
 
-/// `last`, with the batch last, as the batch-first value that stood in its
-/// place.
-Value moveBatchFirst(OpBuilder &b, Location loc, Value last) {
-  int64_t rank = cast<RankedTensorType>(last.getType()).getRank();
-  return buildTranspose(b, loc, last,
-                        invertPermutationVector(getRotation(rank)));
+  LogicalResult matchAndRewrite(ScanOp op,
+                                PatternRewriter &rewriter) const override {
+    if (llvm::none_of(op.getOperands(), isBatchFirst) &&
+        llvm::none_of(op.getResults(), isBatchFirst))
+      return rewriter.notifyMatchFailure(op, "nothing is batch-first");
+    Location loc = op.getLoc();
+    auto turn = [&](OpBuilder &b, ValueRange values) {
+      return llvm::map_to_vector(values, [&](Value value) {
+        return isBatchFirst(value) ? moveBatchLast(b, loc, value) : value;
+      });
+    };
+    auto rotated = ScanOp::create(
+        rewriter, loc, turn(rewriter, op.getInitials()),
+        turn(rewriter, op.getSequences()), turn(rewriter, op.getInvariants()),
+        op.getReverse(), op.getCheckpointEveryAttr(),
+        [&](OpBuilder &b, Location, ValueRange arguments) {
+          IRMapping mapping;
+          for (auto [old, argument] :
+               llvm::zip(op.getBody().getArguments(), arguments))
+            mapping.map(old, moveBatchBack(b, loc, argument, old.getType()));
+          for (Operation &inner : op.getBody().front().without_terminator())
+            b.clone(inner, mapping);
+          auto turnClones = [&](ValueRange values) {
+            return turn(b, llvm::map_to_vector(values, [&](Value v) {
+                          return mapping.lookup(v);
+                        }));
+          };
+          YieldOp::create(b, loc, turnClones(op.getYield().getCarries()),
+                          turnClones(op.getYield().getOutputs()));
+        });
+    SmallVector<Value> results;
+    for (auto [old, value] : llvm::zip(op.getResults(), rotated.getResults()))
+      results.push_back(moveBatchBack(rewriter, loc, value, old.getType()));
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
+/// Turns reshapes that leave the batch alone.
+template <typename OpTy> struct RotateReshape : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    auto source = cast<RankedTensorType>(op.getSrc().getType());
+    auto result = cast<RankedTensorType>(op.getResult().getType());
+    if ((!isBatchFirstType(source) && !isBatchFirstType(result)) ||
+        source.getNumDynamicDims() != 1 || result.getNumDynamicDims() != 1)
+      return rewriter.notifyMatchFailure(op, "is not batch-first");
+    // The group that holds the batch must be the batch alone.
+    constexpr bool isExpand = std::is_same_v<OpTy, tensor::ExpandShapeOp>;
+    int64_t from = *getBatchDimension(source), to = *getBatchDimension(result);
+    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+    int64_t narrow = isExpand ? from : to, wide = isExpand ? to : from;
+    if (groups[narrow] != ReassociationIndices{wide})
+      return rewriter.notifyMatchFailure(op, "reshapes the batch");
+    groups.erase(groups.begin() + narrow);
+    SmallVector<ReassociationIndices> turned;
+    int64_t next = 0;
+    for (ReassociationIndices &group : groups) {
+      turned.emplace_back();
+      for (size_t i = 0; i < group.size(); ++i)
+        turned.back().push_back(next++);
+    }
+    turned.push_back({next});
+
+    Location loc = op.getLoc();
+    Value input = isBatchFirstType(source)
+                      ? moveBatchLast(rewriter, loc, op.getSrc())
+                      : op.getSrc();
+    auto rotation = getRotation(result);
+    auto type = RankedTensorType::get(
+        applyPermutation(result.getShape(), rotation), result.getElementType());
+    Value reshaped;
+    if constexpr (isExpand)
+      reshaped = tensor::ExpandShapeOp::create(
+          rewriter, loc, type, input, turned,
+          applyPermutation(op.getMixedOutputShape(), rotation));
+    else
+      reshaped =
+          tensor::CollapseShapeOp::create(rewriter, loc, type, input, turned);
+    rewriter.replaceOp(op, moveBatchBack(rewriter, loc, reshaped, result));
+    return success();
+  }
+};
+
+/// What a slice of a tensor of type `type` has for each dimension, with the
+/// batch behind the others.
+SmallVector<OpFoldResult> rotate(ArrayRef<OpFoldResult> values, Type type) {
+  return applyPermutation(values, getRotation(type));
 }
 
 RankedTensorType getRotatedType(Type tensor) {
   auto type = cast<RankedTensorType>(tensor);
   return RankedTensorType::get(
-      applyPermutation(type.getShape(), getRotation(type.getRank())),
+      applyPermutation(type.getShape(), getRotation(type)),
       type.getElementType());
+}
+
+/// Whether slices of type `part` are taken from or put into all of the batch.
+bool keepsBatch(Type part, Type whole) {
+  return isBatchFirstType(part) && isBatchFirstType(whole) &&
+         cast<RankedTensorType>(part).getRank() ==
+             cast<RankedTensorType>(whole).getRank() &&
+         getBatchDimension(part) == getBatchDimension(whole);
 }
 
 struct RotateExtractSlice : OpRewritePattern<tensor::ExtractSliceOp> {
@@ -142,16 +261,17 @@ struct RotateExtractSlice : OpRewritePattern<tensor::ExtractSliceOp> {
 
   LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isBatchFirst(op.getSource()) || !isBatchFirst(op.getResult()) ||
-        op.getSourceType().getRank() != op.getType().getRank())
-      return failure();
+    Type source = op.getSourceType();
+    if (!keepsBatch(op.getType(), source))
+      return rewriter.notifyMatchFailure(op, "is no slice of samples");
     Location loc = op.getLoc();
     auto rotated = tensor::ExtractSliceOp::create(
         rewriter, loc, getRotatedType(op.getType()),
         moveBatchLast(rewriter, loc, op.getSource()),
-        rotate(op.getMixedOffsets()), rotate(op.getMixedSizes()),
-        rotate(op.getMixedStrides()));
-    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
+        rotate(op.getMixedOffsets(), source),
+        rotate(op.getMixedSizes(), source),
+        rotate(op.getMixedStrides(), source));
+    rewriter.replaceOp(op, moveBatchBack(rewriter, loc, rotated, op.getType()));
     return success();
   }
 };
@@ -161,67 +281,16 @@ struct RotateInsertSlice : OpRewritePattern<tensor::InsertSliceOp> {
 
   LogicalResult matchAndRewrite(tensor::InsertSliceOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isBatchFirst(op.getSource()) || !isBatchFirst(op.getDest()) ||
-        op.getSourceType().getRank() != op.getType().getRank())
-      return failure();
+    Type whole = op.getType();
+    if (!keepsBatch(op.getSourceType(), whole))
+      return rewriter.notifyMatchFailure(op, "is no slice of samples");
     Location loc = op.getLoc();
     Value rotated = tensor::InsertSliceOp::create(
         rewriter, loc, moveBatchLast(rewriter, loc, op.getSource()),
         moveBatchLast(rewriter, loc, op.getDest()),
-        rotate(op.getMixedOffsets()), rotate(op.getMixedSizes()),
-        rotate(op.getMixedStrides()));
-    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
-    return success();
-  }
-};
-
-/// The groups of dimensions of a reshape that leaves the batch alone, with the
-/// batch last; none if it does not.
-std::optional<SmallVector<ReassociationIndices>>
-rotateGroups(ArrayRef<ReassociationIndices> groups) {
-  if (groups.size() < 2 || groups.front().size() != 1)
-    return std::nullopt;
-  SmallVector<ReassociationIndices> rotated;
-  int64_t next = 0;
-  for (const ReassociationIndices &group : groups.drop_front()) {
-    ReassociationIndices &indices = rotated.emplace_back();
-    for (size_t i = 0; i < group.size(); ++i)
-      indices.push_back(next++);
-  }
-  rotated.push_back({next});
-  return rotated;
-}
-
-struct RotateCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto groups = rotateGroups(op.getReassociationIndices());
-    if (!isBatchFirst(op.getSrc()) || !groups)
-      return failure();
-    Location loc = op.getLoc();
-    Value rotated = tensor::CollapseShapeOp::create(
-        rewriter, loc, moveBatchLast(rewriter, loc, op.getSrc()), *groups);
-    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
-    return success();
-  }
-};
-
-struct RotateExpand : OpRewritePattern<tensor::ExpandShapeOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto groups = rotateGroups(op.getReassociationIndices());
-    if (!isBatchFirst(op.getSrc()) || !groups)
-      return failure();
-    Location loc = op.getLoc();
-    Value rotated = tensor::ExpandShapeOp::create(
-        rewriter, loc, getRotatedType(op.getType()),
-        moveBatchLast(rewriter, loc, op.getSrc()), *groups,
-        rotate(op.getMixedOutputShape()));
-    rewriter.replaceOp(op, moveBatchFirst(rewriter, loc, rotated));
+        rotate(op.getMixedOffsets(), whole), rotate(op.getMixedSizes(), whole),
+        rotate(op.getMixedStrides(), whole));
+    rewriter.replaceOp(op, moveBatchBack(rewriter, loc, rotated, whole));
     return success();
   }
 };
@@ -271,21 +340,27 @@ struct TransposeFactor : OpInterfaceRewritePattern<linalg::LinalgOp> {
   LogicalResult matchAndRewrite(linalg::LinalgOp op,
                                 PatternRewriter &rewriter) const override {
     if (!hasFreeMaps(op) || !linalg::isaContractionOpInterface(op) ||
-        op.getNumLoops() < 3)
-      return rewriter.notifyMatchFailure(op, "is no product of two matrices");
+        op.getNumLoops() < 3 ||
+        op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getNumResults() < 2)
+      return rewriter.notifyMatchFailure(op, "makes no matrix");
     auto maps = op.getIndexingMapsArray();
-    if (maps.back().getNumResults() < 2)
-      return rewriter.notifyMatchFailure(op, "gives no matrix");
     AffineExpr lane = maps.back().getResults().back();
     for (unsigned i : {0, 1}) {
-      if (maps[i].getNumResults() < 2 || maps[i].getResult(0) != lane)
+      auto indices = llvm::to_vector(maps[i].getResults());
+      auto *found = llvm::find(indices, lane);
+      if (found == indices.end() || found + 1 == indices.end())
         continue;
-      SmallVector<int64_t> rotation = getRotation(maps[i].getNumResults());
+      SmallVector<int64_t> permutation;
+      int64_t position = found - indices.begin();
+      for (int64_t j = 0, e = indices.size(); j < e; ++j)
+        if (j != position)
+          permutation.push_back(j);
+      permutation.push_back(position);
       SmallVector<Value> operands = op->getOperands();
       operands[i] =
-          buildTranspose(rewriter, op.getLoc(), operands[i], rotation);
-      maps[i] = AffineMap::get(maps[i].getNumDims(), 0,
-                               applyPermutation(maps[i].getResults(), rotation),
+          buildTranspose(rewriter, op.getLoc(), operands[i], permutation);
+      maps[i] = AffineMap::get(op.getNumLoops(), 0,
+                               applyPermutation(indices, permutation),
                                op.getContext());
       rewriter.replaceOp(op, rebuild(rewriter, op, operands, maps));
       return success();
@@ -316,11 +391,11 @@ struct FoldTransposes : OpRewritePattern<linalg::TransposeOp> {
 
   LogicalResult matchAndRewrite(linalg::TransposeOp op,
                                 PatternRewriter &rewriter) const override {
-    auto inner = op.getInput().getDefiningOp<linalg::TransposeOp>();
-    if (!inner || !isIdentityPermutation(applyPermutation(
-                      inner.getPermutation(), op.getPermutation())))
+    if (!op.getInput().getDefiningOp<linalg::TransposeOp>() &&
+        !isIdentityPermutation(op.getPermutation()))
       return failure();
-    rewriter.replaceOp(op, inner.getInput());
+    rewriter.replaceOp(op, buildTranspose(rewriter, op.getLoc(), op.getInput(),
+                                          op.getPermutation()));
     return success();
   }
 };
@@ -341,9 +416,9 @@ struct BatchLastPass : dann::impl::BatchLastBase<BatchLastPass> {
     }
 
     RewritePatternSet rotate(&getContext());
-    rotate.add<RotateOperands, RotateExtractSlice, RotateInsertSlice,
-               RotateCollapse, RotateExpand, ExpandPad, FoldTransposes>(
-        &getContext());
+    rotate.add<RotateOperands, RotateScan, RotateReshape<tensor::ExpandShapeOp>,
+               RotateReshape<tensor::CollapseShapeOp>, RotateExtractSlice,
+               RotateInsertSlice, ExpandPad, FoldTransposes>(&getContext());
     RewritePatternSet finish(&getContext());
     finish.add<TransposeFactor, OrderLoops, FoldTransposes>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(rotate))) ||

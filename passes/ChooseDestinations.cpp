@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::dann {
@@ -71,6 +72,52 @@ void separateDestinations(func::FuncOp function) {
   });
 }
 
+/// The destination without contents that `value` starts from, in `block`; null
+/// if it starts from something else.
+OpOperand *getEmptyDestination(Value value, Block *block) {
+  while (auto result = dyn_cast<OpResult>(value)) {
+    auto op = dyn_cast<DestinationStyleOpInterface>(result.getOwner());
+    if (!op || op->getBlock() != block)
+      return nullptr;
+    OpOperand *init = op.getTiedOpOperand(result);
+    if (init->get().getDefiningOp<tensor::EmptyOp>())
+      return init;
+    value = init->get();
+  }
+  return nullptr;
+}
+
+/// Whether `op` reads `value` entry by entry, where it writes its first result.
+bool readsEntryByEntry(Operation *operation, Value value) {
+  auto op = dyn_cast<linalg::LinalgOp>(operation);
+  if (!op || op.getNumParallelLoops() != op.getNumLoops())
+    return false;
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  return llvm::all_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+    return input->get() != value || op.getMatchingIndexingMap(input) == result;
+  });
+}
+
+/// Makes the new values of what a loop carries in the place of the old ones,
+/// where nothing reads these later. Bufferization would copy them there.
+void reuseCarries(scf::ForOp loop) {
+  Block *body = loop.getBody();
+  for (auto [argument, value] :
+       llvm::zip(loop.getRegionIterArgs(), loop.getYieldedValues())) {
+    OpOperand *start = getEmptyDestination(value, body);
+    if (!start || start->get().getType() != argument.getType())
+      continue;
+    Operation *writer = start->getOwner();
+    bool isFree = llvm::all_of(argument.getUsers(), [&](Operation *user) {
+      Operation *reader = body->findAncestorOpInBlock(*user);
+      return reader == writer ? readsEntryByEntry(writer, argument)
+                              : reader->isBeforeInBlock(writer);
+    });
+    if (isFree)
+      start->set(argument);
+  }
+}
+
 struct ChooseDestinationsPass
     : dann::impl::ChooseDestinationsBase<ChooseDestinationsPass> {
   void runOnOperation() override {
@@ -78,6 +125,7 @@ struct ChooseDestinationsPass
     if (!function.getBody().hasOneBlock())
       return;
     separateDestinations(function);
+    function.walk(reuseCarries);
     Operation *terminator = function.getBody().front().getTerminator();
     for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
       auto updates = function.getResultAttrOfType<IntegerAttr>(

@@ -420,7 +420,7 @@ struct ConvertDannToLinalgPass
                            math::MathDialect, tensor::TensorDialect>();
     target.addIllegalDialect<DannDialect>();
     // Symbols that say what to compute, not how.
-    target.addLegalOp<TrainingOp>();
+    target.addLegalOp<TrainingOp, ScanOp, YieldOp>();
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
       signalPassFailure();

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/TilingInterface.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 namespace mlir::dann {
 #define GEN_PASS_DEF_DISTRIBUTE
@@ -26,6 +27,14 @@ namespace {
 
 // Rows are shared in multiples of this, columns in cache lines of samples.
 constexpr int64_t kRowUnit = 4, kColumnUnit = 32;
+// In loops small batches are shared, too: one cache line each.
+constexpr int64_t kLoopColumnUnit = 16;
+// A loop that reads matrices of more entries is shared by rows, so that each
+// thread reads its part of them.
+constexpr int64_t kLargeMatrix = 512 * 1024;
+// What an iteration shared by rows has to compute to be worth its barriers, in
+// executions of loop bodies.
+constexpr int64_t kWorthSharing = 256 * 1024;
 // With fewer rows, others than the first dimension are shared if they are
 // larger.
 constexpr int64_t kFewRows = 16;
@@ -34,6 +43,7 @@ constexpr int64_t kFewRows = 16;
 struct Share {
   enum Kind { Whole, FirstThread, Rows, Columns } kind = Whole;
   int64_t extent = 0; // of the rows or columns; dynamic is the batch
+  int64_t unit = 1;   // rows or columns are shared in multiples of this
   // Rows are usually the first dimension. With a few channels, those of an
   // image are the second.
   int64_t dimension = 0;
@@ -41,15 +51,61 @@ struct Share {
   // dimension.
   int64_t perSample = 1;
 
-  bool operator==(const Share &other) const {
-    return kind == other.kind && extent == other.extent &&
-           dimension == other.dimension && perSample == other.perSample;
-  }
+  bool operator==(const Share &other) const = default;
   /// Whether each thread meets no elements but its own in two accesses.
   bool isDisjointFrom(const Share &other) const {
     return kind != Whole && *this == other;
   }
 };
+
+/// Whether `size` is known to be that of dimension `index` of `buffer`.
+bool isDimension(OpFoldResult size, Value buffer, int64_t index) {
+  auto value = dyn_cast<Value>(size);
+  if (!value)
+    return false;
+  if (auto dim = value.getDefiningOp<memref::DimOp>())
+    if (dim.getSource() == buffer && dim.getConstantIndex() == index)
+      return true;
+  auto alloc = buffer.getDefiningOp<memref::AllocOp>();
+  return alloc && alloc.getType().isDynamicDim(index) &&
+         alloc.getDynamicSizes()[alloc.getType().getDynamicDimIndex(index)] ==
+             value;
+}
+
+/// What is shared where there is a choice.
+enum class Policy { Rows, Samples };
+
+/// Whether the columns of `buffer` are those of the buffer that it is a view
+/// of.
+bool hasColumnsOfRoot(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>()) {
+    Value source = view.getViewSource();
+    auto type = dyn_cast<MemRefType>(source.getType());
+    if (!type || type.getRank() == 0)
+      return false;
+    int64_t last = type.getRank() - 1;
+    if (auto subview = dyn_cast<memref::SubViewOp>(view.getOperation())) {
+      OpFoldResult size = subview.getMixedSizes()[last];
+      bool isWhole = type.isDynamicDim(last)
+                         ? isDimension(size, source, last)
+                         : isConstantIntValue(size, type.getDimSize(last));
+      if (!isWhole || !isConstantIntValue(subview.getMixedOffsets()[last], 0) ||
+          !isConstantIntValue(subview.getMixedStrides()[last], 1) ||
+          subview.getDroppedDims().test(last))
+        return false;
+    } else if (auto expand = dyn_cast<memref::ExpandShapeOp>(*view)) {
+      if (expand.getReassociationIndices().back().size() != 1)
+        return false;
+    } else if (auto collapse = dyn_cast<memref::CollapseShapeOp>(*view)) {
+      if (collapse.getReassociationIndices().back().size() != 1)
+        return false;
+    } else if (!isa<memref::CastOp>(view.getOperation())) {
+      return false;
+    }
+    buffer = source;
+  }
+  return true;
+}
 
 struct Access {
   Value root; // null if it may be any buffer
@@ -67,8 +123,11 @@ struct Access {
       buffer = collapse.getSrc();
     }
     // Rows of a view are not those of the whole.
-    if (root != buffer && share.kind != Share::FirstThread)
-      share = {Share::Whole, 0};
+    bool isSharedAlike =
+        root == buffer || share.kind == Share::FirstThread ||
+        (share.kind == Share::Columns && hasColumnsOfRoot(buffer));
+    if (!isSharedAlike)
+      share = {Share::Whole};
     if (!isDistinctRoot(root))
       root = nullptr;
     return {root, share, writes};
@@ -101,7 +160,7 @@ int64_t countPerSample(Value buffer) {
 }
 
 /// The loop along which `op` is shared, and how.
-std::pair<unsigned, Share> chooseShare(linalg::LinalgOp op) {
+std::pair<unsigned, Share> chooseShare(linalg::LinalgOp op, Policy policy) {
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   auto type = cast<MemRefType>(op.getDpsInits()[0].getType());
   auto getLoop = [&](int64_t dimension) {
@@ -109,18 +168,26 @@ std::pair<unsigned, Share> chooseShare(linalg::LinalgOp op) {
     return loop ? std::optional(loop.getPosition()) : std::nullopt;
   };
   int64_t rank = type.getRank();
+  int64_t perSample = countPerSample(op.getDpsInits()[0]);
+  std::optional<unsigned> samples;
+  if (rank > 0 && type.isDynamicDim(rank - 1))
+    samples = getLoop(rank - 1);
+  auto shareSamples = [&](int64_t unit) -> std::pair<unsigned, Share> {
+    return {*samples,
+            {Share::Columns, ShapedType::kDynamic, unit, 0, perSample}};
+  };
+  if (samples && policy == Policy::Samples)
+    return shareSamples(kLoopColumnUnit);
   for (int64_t dimension : {0, 1})
     if (rank > 2 * dimension)
       if (auto loop = getLoop(dimension);
           loop && !type.isDynamicDim(dimension) &&
           type.getDimSize(dimension) >= kFewRows)
-        return {*loop, {Share::Rows, type.getDimSize(dimension), dimension}};
-  if (rank > 0 && type.isDynamicDim(rank - 1))
-    if (auto loop = getLoop(rank - 1))
-      return {*loop,
-              {Share::Columns, ShapedType::kDynamic, 0,
-               countPerSample(op.getDpsInits()[0])}};
-  return {0, {Share::FirstThread, 0}};
+        return {*loop,
+                {Share::Rows, type.getDimSize(dimension), kRowUnit, dimension}};
+  if (samples)
+    return shareSamples(kColumnUnit);
+  return {0, {Share::FirstThread}};
 }
 
 /// Which elements of an operand a thread meets if it runs its share of `loop`.
@@ -139,7 +206,7 @@ Share getOperandShare(AffineMap map, MemRefType type, unsigned loop,
     return share;
   if (rank > 0 && share.kind == Share::Columns && isAt(rank - 1))
     return share;
-  return {Share::Whole, 0};
+  return {Share::Whole};
 }
 
 /// Arithmetic and memory traffic of an operation: a part of its own, and one
@@ -155,9 +222,11 @@ struct Distributor {
   func::FuncOp function;
   IRRewriter rewriter;
   Value threadIndex, threadCount, isFirst;
-  // By the kind, extent and columns per sample of a share.
-  DenseMap<std::tuple<int64_t, int64_t, int64_t>, std::pair<Value, Value>>
-      ranges;
+  // By the kind, extent, unit and columns per sample of a share.
+  using Ranges = DenseMap<std::tuple<int64_t, int64_t, int64_t, int64_t>,
+                          std::pair<Value, Value>>;
+  Ranges ranges; // of the shares so far, in scope
+  Policy policy = Policy::Rows;
   SmallVector<Access> sinceBarrier;
   SmallVector<Attribute> operations;
   // What the last operation has written, if it was a fill or a product.
@@ -170,7 +239,6 @@ struct Distributor {
 
   void run() {
     Block &body = function.getBody().front();
-    auto all = llvm::to_vector(llvm::make_pointer_range(body));
     rewriter.setInsertionPointToStart(&body);
     ImplicitLocOpBuilder b(function.getLoc(), rewriter);
     threadIndex = callRuntime(b, kThreadIndex, {}, b.getI64Type());
@@ -179,6 +247,19 @@ struct Distributor {
     threadCount = arith::IndexCastOp::create(b, b.getIndexType(), threadCount);
     isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, threadIndex,
                                     arith::ConstantIndexOp::create(b, 0));
+    distributeFrom(&*rewriter.getInsertionPoint());
+    rewriter.setInsertionPoint(body.getTerminator());
+    ImplicitLocOpBuilder end(function.getLoc(), rewriter);
+    beginOperation(end, -1);
+    function->setAttr(DannDialect::kOperationsAttr,
+                      rewriter.getArrayAttr(operations));
+  }
+
+  /// The operations of a block from `first` on.
+  void distributeFrom(Operation *first) {
+    SmallVector<Operation *> all;
+    for (Operation *op = first; op; op = op->getNextNode())
+      all.push_back(op);
     for (Operation *op : all) {
       rewriter.setInsertionPoint(op);
       if (auto copy = dyn_cast<memref::CopyOp>(op)) {
@@ -188,23 +269,82 @@ struct Distributor {
       } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
         // All threads need what it gives.
         ImplicitLocOpBuilder at(op->getLoc(), rewriter);
-        synchronize(at, Access::create(load.getMemRef(), {Share::Whole, 0},
+        synchronize(at, Access::create(load.getMemRef(), {Share::Whole},
                                        /*writes=*/false));
+      } else if (auto loop = dyn_cast<scf::ForOp>(op);
+                 loop && isWorthSharing(loop)) {
+        distributeLoop(loop);
       } else if (!isMemoryEffectFree(op) && !isa<memref::AllocOp>(op) &&
                  !op->hasTrait<OpTrait::IsTerminator>()) {
         runOnFirstThread(op);
       }
     }
-    rewriter.setInsertionPoint(body.getTerminator());
-    ImplicitLocOpBuilder end(function.getLoc(), rewriter);
-    beginOperation(end, -1);
-    function->setAttr(DannDialect::kOperationsAttr,
-                      rewriter.getArrayAttr(operations));
   }
 
-  static void collectAccesses(linalg::LinalgOp op,
-                              SmallVectorImpl<Access> &accesses) {
-    auto [loop, share] = chooseShare(op);
+  /// How the operations of a loop are shared; none if all its iterations are to
+  /// run on the first thread.
+  static std::optional<Policy> choosePolicy(scf::ForOp loop) {
+    int64_t largest = 0, work = 0;
+    bool hasUnknown = false, hasSamples = false;
+    loop->walk([&](Operation *op) {
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+        int64_t executions = 1;
+        for (int64_t extent : linalgOp.getStaticLoopRanges())
+          executions *= ShapedType::isDynamic(extent) ? 1 : extent;
+        work += executions;
+        for (OpOperand *input : linalgOp.getDpsInputOperands())
+          if (auto type = dyn_cast<MemRefType>(input->get().getType());
+              type && type.hasStaticShape())
+            largest = std::max(largest, type.getNumElements());
+        hasSamples |= chooseShare(linalgOp, Policy::Samples).second.kind ==
+                      Share::Columns;
+        return WalkResult::skip();
+      }
+      hasUnknown |=
+          !isa<scf::ForOp, memref::AllocOp, memref::CopyOp, memref::LoadOp>(
+              op) &&
+          !op->hasTrait<OpTrait::IsTerminator>() && !isMemoryEffectFree(op);
+      return WalkResult::advance();
+    });
+    if (hasUnknown)
+      return std::nullopt;
+    if (hasSamples && largest <= kLargeMatrix)
+      return Policy::Samples;
+    return work >= kWorthSharing ? std::optional(Policy::Rows) : std::nullopt;
+  }
+  static bool isWorthSharing(scf::ForOp loop) {
+    return choosePolicy(loop).has_value();
+  }
+
+  /// All threads run all iterations, and share the operations of each.
+  void distributeLoop(scf::ForOp loop) {
+    llvm::SaveAndRestore<Policy> inLoop(policy, *choosePolicy(loop));
+    Ranges outside = ranges;
+    loop->walk([&](memref::CopyOp copy) { makeLinalg(copy); });
+    // An iteration follows the one before, of which anything may be underway.
+    SmallVector<Access> accesses;
+    loop->walk([&](Operation *op) {
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+        collectAccesses(linalgOp, accesses);
+      else if (auto load = dyn_cast<memref::LoadOp>(op))
+        accesses.push_back(Access::create(load.getMemRef(), {Share::Whole},
+                                          /*writes=*/false));
+    });
+    // What came before the loop is waited for once, not in each iteration.
+    ImplicitLocOpBuilder b(loop.getLoc(), rewriter);
+    synchronize(b, accesses);
+    auto before =
+        llvm::to_vector(ArrayRef(sinceBarrier).drop_back(accesses.size()));
+    groupResult = nullptr;
+    distributeFrom(&loop.getBody()->front());
+    groupResult = nullptr;
+    // There may have been no iteration, and so no barrier.
+    llvm::append_range(sinceBarrier, before);
+    ranges = outside;
+  }
+
+  void collectAccesses(linalg::LinalgOp op, SmallVectorImpl<Access> &accesses) {
+    auto [loop, share] = chooseShare(op, policy);
     for (OpOperand &operand : op->getOpOperands())
       if (auto type = dyn_cast<MemRefType>(operand.get().getType()))
         accesses.push_back(
@@ -214,11 +354,11 @@ struct Distributor {
                            op.isDpsInit(&operand)));
     for (Value buffer : getBuffersReadInBody(op))
       accesses.push_back(
-          Access::create(buffer, {Share::Whole, 0}, /*writes=*/false));
+          Access::create(buffer, {Share::Whole}, /*writes=*/false));
   }
 
   void distribute(linalg::LinalgOp op) {
-    auto [loop, share] = chooseShare(op);
+    auto [loop, share] = chooseShare(op, policy);
     SmallVector<Access> accesses;
     collectAccesses(op, accesses);
     // A product and the fill of its result become one kernel: what the product
@@ -273,7 +413,7 @@ struct Distributor {
       for (Value operand : nested->getOperands())
         if (isa<BaseMemRefType>(operand.getType()))
           accesses.push_back(
-              Access::create(operand, {Share::FirstThread, 0}, true));
+              Access::create(operand, {Share::FirstThread}, true));
     });
     rewriter.setInsertionPoint(op);
     ImplicitLocOpBuilder b(op->getLoc(), rewriter);
@@ -314,13 +454,13 @@ struct Distributor {
   /// The rows or columns of this thread: [begin, begin + size).
   std::pair<Value, Value> getRange(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
                                    Share share, unsigned loop) {
-    auto &range = ranges[{share.kind, share.extent, share.perSample}];
+    auto &range =
+        ranges[{share.kind, share.extent, share.unit, share.perSample}];
     if (range.first)
       return range;
     OpFoldResult extent = op.createLoopRanges(b, b.getLoc())[loop].size;
     Value size = getValueOrCreateConstantIndexOp(b, b.getLoc(), extent);
-    Value unit = arith::ConstantIndexOp::create(
-        b, share.kind == Share::Rows ? kRowUnit : kColumnUnit);
+    Value unit = arith::ConstantIndexOp::create(b, share.unit);
     Value units = arith::CeilDivSIOp::create(b, size, unit);
     Value chunk = arith::MulIOp::create(
         b, arith::CeilDivSIOp::create(b, units, threadCount), unit);

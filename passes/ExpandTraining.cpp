@@ -382,25 +382,37 @@ private:
     return settings.getDictionary(builder.getContext());
   }
 
+  /// Where a parameter is used, also in the bodies of scans.
+  static void collectUses(Value parameter, SmallVectorImpl<OpOperand *> &uses) {
+    for (OpOperand &use : parameter.getUses())
+      if (auto scan = dyn_cast<ScanOp>(use.getOwner()))
+        collectUses(scan.getBody().getArgument(use.getOperandNumber()), uses);
+      else
+        uses.push_back(&use);
+  }
+
   /// The correction that the users of a parameter ask for, if any.
   LogicalResult findCorrection(BlockArgument parameter, StringAttr name,
                                std::optional<Correction> &correction) {
     bool first = true;
-    for (OpOperand &use : parameter.getUses()) {
+    SmallVector<OpOperand *> uses;
+    collectUses(parameter, uses);
+    for (OpOperand *use : uses) {
       std::optional<Correction> wanted;
-      if (isa<CallOpInterface>(use.getOwner()))
-        return use.getOwner()->emitError()
+      if (isa<CallOpInterface>(use->getOwner()))
+        return use->getOwner()->emitError()
                << "parameter " << name
                << " is passed to a function, which hides the layer that tells "
                   "how its gradient is corrected: inline the call first";
-      if (auto layer = dyn_cast<EILayerOpInterface>(use.getOwner())) {
-        std::optional<Role> role = layer.getOperandRole(use.getOperandNumber());
+      if (auto layer = dyn_cast<EILayerOpInterface>(use->getOwner())) {
+        std::optional<Role> role =
+            layer.getOperandRole(use->getOperandNumber());
         if (role == Role::Wix || role == Role::Wei || role == Role::Alpha)
           wanted =
               Correction{*role, layer.getFanIn(), layer.getNumExcitatory()};
       }
       if (!first && wanted != correction)
-        return use.getOwner()->emitError()
+        return use->getOwner()->emitError()
                << "parameter " << name
                << " is shared by uses that ask for different corrections of "
                   "its gradient";

@@ -183,7 +183,13 @@ linalg::GenericOp fuse(linalg::GenericOp first, linalg::GenericOp second) {
 
 struct FuseLoopsPass : dann::impl::FuseLoopsBase<FuseLoopsPass> {
   void runOnOperation() override {
-    for (Block &block : getOperation().getBody()) {
+    SmallVector<Block *> blocks;
+    getOperation().walk([&](Block *block) {
+      if (!isa<linalg::LinalgOp>(block->getParentOp()))
+        blocks.push_back(block);
+    });
+    for (Block *each : blocks) {
+      Block &block = *each;
       hoistAllocations(block);
       for (auto it = block.begin(); it != block.end();) {
         auto second = dyn_cast<linalg::GenericOp>(*it);

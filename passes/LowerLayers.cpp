@@ -233,10 +233,26 @@ Intermediates buildIntermediates(OpBuilder &builder, OpTy op) {
 /// function, computed from its arguments.
 template <typename OpTy> bool isFolded(OpTy op) {
   auto function = op->template getParentOfType<func::FuncOp>();
+  auto isArgument = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner()->getParentOp() == function;
+  };
   return function && function->hasAttr(DannDialect::kInferenceAttr) &&
-         llvm::all_of(ValueRange{op.getWex(), op.getWix(), op.getWei()},
-                      llvm::IsaPred<BlockArgument>) &&
-         (!op.getAlpha() || isa<BlockArgument>(op.getAlpha()));
+         isArgument(op.getWex()) && isArgument(op.getWix()) &&
+         isArgument(op.getWei()) &&
+         (!op.getAlpha() || isArgument(op.getAlpha()));
+}
+
+/// wex - wei . wix, in the place of the product.
+Value buildFoldedWeights(OpBuilder &builder, Location loc, Value wex, Value wix,
+                         Value wei) {
+  Loops all = allLoops(wex);
+  return LinalgBuilder(builder, loc)
+      .generic(all.size(), {{wex, all}},
+               {buildIndirectWeights(builder, loc, wei, wix), all},
+               [](ImplicitLocOpBuilder &b, ValueRange args) {
+                 return arith::SubFOp::create(b, args[0], args[1]);
+               });
 }
 
 /// The numerator and the divisor of a folded layer, [B, ne, ...].
@@ -249,16 +265,8 @@ template <typename OpTy> Folded buildFolded(OpBuilder &builder, OpTy op) {
   LinalgBuilder b(builder, op.getLoc());
   auto inputs = getInputs(builder, op);
   Folded v;
-  // wex - wei . wix, in the place of the product.
-  Loops all = allLoops(op.getWex());
-  Value weights = b.generic(
-      all.size(), {{op.getWex(), all}},
-      {buildIndirectWeights(builder, op.getLoc(), op.getWei(), op.getWix()),
-       all},
-      [](ImplicitLocOpBuilder &b, ValueRange args) {
-        return arith::SubFOp::create(b, args[0], args[1]);
-      });
-  v.numerator = inputs.sum(weights);
+  v.numerator = inputs.sum(buildFoldedWeights(
+      builder, op.getLoc(), op.getWex(), op.getWix(), op.getWei()));
   if (!op.getAlpha())
     return v;
   Value zi = inputs.sum(op.getWix());
@@ -315,6 +323,35 @@ template <typename OpTy> struct LowerLayer : OpRewritePattern<OpTy> {
                               z = arith::AddFOp::create(b, z, *arg++);
                             return z;
                           }));
+    return success();
+  }
+};
+
+struct LowerFoldInhibition : OpRewritePattern<FoldInhibitionOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(FoldInhibitionOp op,
+                                PatternRewriter &rewriter) const override {
+    rewriter.replaceOp(
+        op, buildFoldedWeights(rewriter, op.getLoc(), op.getWex(), op.getWix(),
+                               op.getWei()));
+    return success();
+  }
+};
+
+struct LowerEiDenseFolded : OpRewritePattern<EiDenseFoldedOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(EiDenseFoldedOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Value z = b.product(op.getX(), false, op.getFolded(), true);
+    if (op.getBias())
+      z = b.elementwise({{z, allLoops(z)}, {op.getBias(), kUnits}}, z,
+                        [](ImplicitLocOpBuilder &b, ValueRange args) {
+                          return arith::AddFOp::create(b, args[0], args[1]);
+                        });
+    rewriter.replaceOp(op, z);
     return success();
   }
 };
@@ -433,9 +470,9 @@ template <typename OpTy> struct LowerGradient : OpRewritePattern<OpTy> {
       dalpha = b.generic(all.size(), {{divisive, all}, {v.zd, all}},
                          {b.zerosLike(op.getAlpha()), kUnits},
                          [](ImplicitLocOpBuilder &b, ValueRange args) {
-                           Value term =
-                               arith::MulFOp::create(b, args[0], args[1]);
-                           return arith::SubFOp::create(b, args[2], term);
+                           Value term = arith::MulFOp::create(
+                               b, negate(b, args[0]), args[1]);
+                           return arith::AddFOp::create(b, args[2], term);
                          });
       dzi = b.elementwise(
           {{negatedDzi, all}, {divisive, all}, {v.strength, kUnits}}, zi,
@@ -665,11 +702,10 @@ struct LowerBatchNorm : OpRewritePattern<BatchNormOp> {
 struct LowerLayersPass : dann::impl::LowerLayersBase<LowerLayersPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns
-        .add<LowerLayer<EiDenseOp>, LowerGradient<EiDenseGradOp>,
-             LowerLayer<EiConv2dOp>, LowerGradient<EiConv2dGradOp>,
-             LowerApplyPolarity, MovePolarity, LowerDropout, LowerBatchNorm>(
-            &getContext());
+    patterns.add<LowerLayer<EiDenseOp>, LowerGradient<EiDenseGradOp>,
+                 LowerLayer<EiConv2dOp>, LowerGradient<EiConv2dGradOp>,
+                 LowerFoldInhibition, LowerEiDenseFolded, LowerApplyPolarity,
+                 MovePolarity, LowerDropout, LowerBatchNorm>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

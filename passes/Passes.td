@@ -64,6 +64,33 @@ def ExpandTraining : Pass<"dann-expand-training", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FoldRecurrence : Pass<"dann-fold-recurrence", "::mlir::ModuleOp"> {
+  let summary = "fold subtractive inhibition once for all steps of a scan";
+  let description = [{
+    A `dann.ei_dense` without `alpha` in the body of a `dann.scan`, with weights
+    that are the same at every step, becomes `dann.ei_dense_folded`, on the
+    result of a `dann.fold_inhibition` before the scan: a step then has one
+    product instead of three. Both operations demand what Dale's law demands of
+    the layer. Runs before `dann-autodiff`, which differentiates the two exactly.
+  }];
+  let dependentDialects = ["::mlir::dann::DannDialect"];
+}
+
+def SegmentScans : Pass<"dann-segment-scans", "::mlir::ModuleOp"> {
+  let summary = "make scans of segments, so that their gradient saves less";
+  let description = [{
+    A `dann.scan` with `checkpoint_every = k` becomes a scan over segments of k
+    steps, which is a scan of its own in the body of the outer one; steps that
+    are left over follow as a scan of theirs. The outer scan has
+    `checkpoint_every = 1`: its gradient saves the carries between segments, and
+    computes a segment again when it gets there.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::dann::DannDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def Autodiff : Pass<"dann-autodiff", "::mlir::ModuleOp"> {
   let summary = "expand `dann.value_and_grad` by reverse-mode differentiation";
   let description = [{
@@ -119,6 +146,18 @@ def LowerLayers : Pass<"dann-lower-layers", "::mlir::ModuleOp"> {
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect"];
+}
+
+def AccumulateProducts : Pass<"dann-accumulate-products", "::mlir::ModuleOp"> {
+  let summary = "let products add to what they are added to";
+  let description = [{
+    - `a + b . c` becomes a product that starts from a, if nobody else needs a.
+    - What a carry of a `dann.scan` collects over the steps from sums over other
+      dimensions, such as the gradient of a weight, becomes one sum over both,
+      behind the scan: the scan gives the factors of all steps as outputs.
+  }];
+  let dependentDialects = ["::mlir::dann::DannDialect",
+                           "::mlir::linalg::LinalgDialect"];
 }
 
 def FuseUpdates : Pass<"dann-fuse-updates", "::mlir::ModuleOp"> {
@@ -181,6 +220,17 @@ def FuseElementwise : Pass<"dann-fuse-elementwise", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def LowerScans : Pass<"dann-lower-scans", "::mlir::func::FuncOp"> {
+  let summary = "lower recurrence to loops";
+  let description = [{
+    `dann.scan` becomes `scf.for` on tensors, with the carries and the stacked
+    outputs as loop-carried values. Sizes that are not static are the batch.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ScheduleUpdates : Pass<"dann-schedule-updates", "::mlir::func::FuncOp"> {
   let summary = "update parameters as soon as possible";
   let description = [{
@@ -202,6 +252,8 @@ def ChooseDestinations
       it gets the same destination and so overwrites the argument's buffer.
     - Destinations that are empty or filled with one value become separate
       ones: shared, all but one would be copied.
+    - The new value of what a loop carries is made in the place of the old one,
+      where nothing reads the old one later.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
@@ -322,6 +374,11 @@ def Distribute : Pass<"dann-distribute", "::mlir::ModuleOp"> {
     `dann_barrier` is called only where a thread would read or overwrite what
     another one has written or reads. No result depends on timing.
 
+    All threads run the iterations of a loop. Its operations are shared by
+    samples, unless they read a large matrix: threads then meet nothing of each
+    other, and wait for each other in no iteration. Loops with too little work
+    for that, or with operations that cannot be shared, run on thread 0.
+
     Before each operation, `dann_begin_operation` tells the runtime which one
     begins, and `dann.operations` on the function lists them: name, kernel,
     arithmetic and bytes moved.
@@ -329,6 +386,19 @@ def Distribute : Pass<"dann-distribute", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def SplitProducts : Pass<"dann-split-products", "::mlir::ModuleOp"> {
+  let summary = "split products over many steps into products of matrices";
+  let description = [{
+    A `linalg.contract` on buffers with a loop over the leading dimension of
+    several operands, such as time, becomes an `scf.for` over that, of products
+    of slices. A `linalg.transpose` of more than two dimensions becomes one of
+    transposes of matrices. For both there are kernels.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];
 }

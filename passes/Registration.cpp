@@ -19,6 +19,7 @@ void mlir::dann::registerDialects(DialectRegistry &registry) {
   registry.insert<DannDialect, onednn::OneDnnDialect>();
   registerDifferentiableOpInterfaceExternalModels(registry);
   registerShapeDerivatives(registry);
+  registerScanDerivatives(registry);
 }
 
 void mlir::dann::registerPasses() {

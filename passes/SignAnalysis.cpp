@@ -150,10 +150,35 @@ static Sign inferSign(Operation *op, ArrayRef<Sign> in) {
       .Default(Sign::Any);
 }
 
+/// What a step takes comes from outside or from the step before; what it gives
+/// goes to the next step and outside.
+void SignAnalysis::visitScan(ScanOp scan,
+                             ArrayRef<const SignLattice *> operands,
+                             ArrayRef<SignLattice *> results) {
+  auto flow = [&](const SignLattice *from, SignLattice *to) {
+    propagateIfChanged(to, to->join(from->getValue()));
+  };
+  for (auto [operand, argument] :
+       llvm::zip(operands, scan.getBody().getArguments()))
+    flow(operand, getLatticeElement(argument));
+  YieldOp yield = scan.getYield();
+  for (auto [i, value] : llvm::enumerate(yield.getOperands())) {
+    const SignLattice *yielded =
+        getLatticeElementFor(getProgramPointAfter(scan), value);
+    flow(yielded, results[i]);
+    if (i < yield.getCarries().size())
+      flow(yielded, getLatticeElement(scan.getCarryArguments()[i]));
+  }
+}
+
 LogicalResult
 SignAnalysis::visitOperation(Operation *op,
                              ArrayRef<const SignLattice *> operands,
                              ArrayRef<SignLattice *> results) {
+  if (auto scan = dyn_cast<ScanOp>(op)) {
+    visitScan(scan, operands, results);
+    return success();
+  }
   SmallVector<Sign> in;
   for (const SignLattice *operand : operands) {
     // Wait for operands that are not known yet.
@@ -171,6 +196,9 @@ SignAnalysis::visitOperation(Operation *op,
 void SignAnalysis::setToEntryState(SignLattice *lattice) {
   Sign sign = Sign::Any;
   auto argument = dyn_cast<BlockArgument>(lattice->getAnchor());
+  // visitScan says what the body of a scan gets.
+  if (argument && isa<ScanOp>(argument.getOwner()->getParentOp()))
+    return;
   auto function =
       argument
           ? dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp())

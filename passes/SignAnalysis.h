@@ -38,6 +38,10 @@ public:
                                ArrayRef<const SignLattice *> operands,
                                ArrayRef<SignLattice *> results) override;
   void setToEntryState(SignLattice *lattice) override;
+
+private:
+  void visitScan(ScanOp scan, ArrayRef<const SignLattice *> operands,
+                 ArrayRef<SignLattice *> results);
 };
 
 } // namespace mlir::dann

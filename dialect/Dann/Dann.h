@@ -4,6 +4,7 @@
 #define DANN_DIALECT_DANN_H
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
@@ -25,6 +26,18 @@
 #define GET_ATTRDEF_CLASSES
 #include "Dann/DannAttributes.h.inc"
 
+namespace mlir {
+class PatternRewriter;
+} // namespace mlir
+
+namespace mlir::dann {
+
+/// Fills the body of a dann.scan: gets its arguments (carries, slices,
+/// invariants) and ends with the terminator.
+using ScanBody = llvm::function_ref<void(OpBuilder &, Location, ValueRange)>;
+
+} // namespace mlir::dann
+
 #define GET_OP_CLASSES
 #include "Dann/DannOps.h.inc"
 
@@ -42,6 +55,11 @@ Sign addSigns(Sign a, Sign b);
 Sign multiplySigns(Sign a, Sign b);
 /// Whether every value of sign `a` is one of sign `b`.
 bool isSubsetOf(Sign a, Sign b);
+
+/// Requires `value` to have `shape`, in which a dynamic size fits any; else an
+/// error at `op`. An absent value passes.
+LogicalResult verifyShape(Operation *op, Value value, StringRef name,
+                          ArrayRef<int64_t> shape);
 
 } // namespace mlir::dann
 

@@ -83,6 +83,7 @@ def Dann_Role : I32Enum<"Role", "what a parameter is in its layer", [
     I32EnumCase<"Stat", 7, "stat">,    // running statistics, not trained
     // Signs of weights, 1 and -1, not trained.
     I32EnumCase<"Polarity", 8, "polarity">,
+    I32EnumCase<"Initial", 9, "h0">,   // state before the first step
     I32EnumCase<"State", 16, "state">]> {  // of the optimizer: no parameter
   let cppNamespace = "::mlir::dann";
 }

@@ -6,6 +6,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 #include <cmath>
@@ -15,6 +16,27 @@ using namespace mlir::dann;
 
 #define GET_OP_CLASSES
 #include "Dann/DannOps.cpp.inc"
+
+LogicalResult mlir::dann::verifyShape(Operation *op, Value value,
+                                      StringRef name, ArrayRef<int64_t> shape) {
+  if (!value)
+    return success();
+  auto type = cast<ShapedType>(value.getType());
+  bool agrees = type.getRank() == static_cast<int64_t>(shape.size());
+  for (auto [actual, wanted] : llvm::zip(type.getShape(), shape))
+    agrees &= ShapedType::isDynamic(actual) || ShapedType::isDynamic(wanted) ||
+              actual == wanted;
+  if (agrees)
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError() << name << " must be [";
+  llvm::interleaveComma(shape, diagnostic, [&](int64_t size) {
+    if (ShapedType::isDynamic(size))
+      diagnostic << "?";
+    else
+      diagnostic << size;
+  });
+  return diagnostic << "], but is " << type;
+}
 
 //===----------------------------------------------------------------------===//
 // EiDenseOp and EiDenseGradOp

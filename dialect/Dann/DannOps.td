@@ -561,5 +561,6 @@ def Dann_RandomOp : Dann_Op<"random", [
 }
 
 include "Dann/DannUpdateOps.td"
+include "Dann/DannScan.td"
 
 #endif // DANN_OPS

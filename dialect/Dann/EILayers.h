@@ -9,29 +9,6 @@
 
 namespace mlir::dann {
 
-/// Requires `value` to have `shape`, in which a dynamic size fits any. An
-/// absent value passes.
-inline LogicalResult verifyShape(Operation *op, Value value, StringRef name,
-                                 ArrayRef<int64_t> shape) {
-  if (!value)
-    return success();
-  auto type = cast<ShapedType>(value.getType());
-  bool agrees = type.getRank() == static_cast<int64_t>(shape.size());
-  for (auto [actual, wanted] : llvm::zip(type.getShape(), shape))
-    agrees &= ShapedType::isDynamic(actual) || ShapedType::isDynamic(wanted) ||
-              actual == wanted;
-  if (agrees)
-    return success();
-  InFlightDiagnostic diagnostic = op->emitOpError() << name << " must be [";
-  llvm::interleaveComma(shape, diagnostic, [&](int64_t size) {
-    if (ShapedType::isDynamic(size))
-      diagnostic << "?";
-    else
-      diagnostic << size;
-  });
-  return diagnostic << "], but is " << type;
-}
-
 /// The constraints of every E/I layer, and of its gradient, on element types,
 /// gain and epsilon. `z` is the result or its cotangent.
 template <typename OpTy> LogicalResult verifyEILayer(OpTy op, Value z) {

@@ -42,6 +42,15 @@ std::unique_ptr<Layer> Layer::create(const model::Layer &message, int index) {
   case model::Layer::kColumnEi:
     layer = createLayer(message.column_ei());
     break;
+  case model::Layer::kEiRecurrent:
+    layer = createLayer(message.ei_recurrent());
+    break;
+  case model::Layer::kRecurrent:
+    layer = createLayer(message.recurrent());
+    break;
+  case model::Layer::kColumnEiRecurrent:
+    layer = createLayer(message.column_ei_recurrent());
+    break;
   case model::Layer::KIND_NOT_SET:
     return nullptr;
   }

@@ -89,6 +89,10 @@ createLayer(const ::dann::model::AdaptiveAveragePool2d &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Flatten &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dropout &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::ColumnEi &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::EiRecurrent &message);
+std::unique_ptr<Layer> createLayer(const ::dann::model::Recurrent &message);
+std::unique_ptr<Layer>
+createLayer(const ::dann::model::ColumnEiRecurrent &message);
 
 } // namespace mlir::dann
 

@@ -59,7 +59,9 @@ public:
   Value scaleLastColumns(Value matrix, int64_t first, double factor);
 
   /// For what has no form of its own here.
+  OpBuilder &getBuilder() { return builder; }
   LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }
+  Location getLoc() const { return loc; }
   FloatType getElementType() const { return elementType; }
 
 private:

@@ -126,14 +126,15 @@ func.func @twice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 #id = affine_map<(i, j) -> (i, j)>
 
-// Reshapes that leave the batch alone turn, too; the result is batch-first.
-// CHECK-LABEL: func @reshape
+// What no pattern knows stays batch-first, between transposes.
+// CHECK-LABEL: func @foreign
 // CHECK: linalg.transpose
 // CHECK: %[[H:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<8x?xf32>)
-// CHECK: %[[LAST:.*]] = tensor.expand_shape %[[H]] {{\[\[}}0, 1], [2]] {{.*}} : tensor<8x?xf32> into tensor<2x4x?xf32>
-// CHECK: %[[R:.*]] = linalg.transpose ins(%[[LAST]] : tensor<2x4x?xf32>)
+// CHECK: %[[FIRST:.*]] = linalg.transpose ins(%[[H]] : tensor<8x?xf32>) outs(%{{.*}} : tensor<?x8xf32>)
+// CHECK: %[[R:.*]] = call @other(%[[FIRST]])
 // CHECK: return %[[R]] : tensor<?x2x4xf32>
-func.func @reshape(%x: tensor<?x8xf32>) -> tensor<?x2x4xf32> {
+func.func private @other(tensor<?x8xf32>) -> tensor<?x2x4xf32>
+func.func @foreign(%x: tensor<?x8xf32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?x8xf32>
   %e = tensor.empty(%n) : tensor<?x8xf32>
@@ -142,7 +143,7 @@ func.func @reshape(%x: tensor<?x8xf32>) -> tensor<?x2x4xf32> {
     %0 = arith.negf %in : f32
     linalg.yield %0 : f32
   } -> tensor<?x8xf32>
-  %r = tensor.expand_shape %h [[0], [1, 2]] output_shape [%n, 2, 4] : tensor<?x8xf32> into tensor<?x2x4xf32>
+  %r = call @other(%h) : (tensor<?x8xf32>) -> tensor<?x2x4xf32>
   return %r : tensor<?x2x4xf32>
 }
 
@@ -157,4 +158,44 @@ func.func @no_batch(%x: tensor<4x8xf32>, %s: tensor<?xf32>) -> (tensor<4x8xf32>,
   %0 = linalg.exp ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
   %1 = linalg.exp ins(%s : tensor<?xf32>) outs(%s : tensor<?xf32>) -> tensor<?xf32>
   return %0, %1 : tensor<4x8xf32>, tensor<?xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Reshapes turn with the rest, if they leave the batch alone, and so do scans,
+// with their bodies: of samples [steps, inputs] steps become the leading
+// dimension by the one transpose of the input.
+// CHECK-LABEL: func @recurrence
+// CHECK-SAME: (%[[X:.*]]: tensor<?x10xf32>, %[[H:.*]]: tensor<?x2xf32>)
+// CHECK-DAG: %[[XT:.*]] = linalg.transpose ins(%[[X]] : tensor<?x10xf32>) outs(%{{.*}} : tensor<10x?xf32>)
+// CHECK-DAG: %[[XS:.*]] = tensor.expand_shape %[[XT]] {{\[}}[0, 1], [2]] {{.*}} into tensor<5x2x?xf32>
+// CHECK-DAG: %[[HT:.*]] = linalg.transpose ins(%[[H]] : tensor<?x2xf32>) outs(%{{.*}} : tensor<2x?xf32>)
+// CHECK: %[[SCAN:.*]] = dann.scan initial(%[[HT]]) over(%[[XS]])
+// CHECK-NOT: linalg.transpose
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<2x?xf32>, tensor<2x?xf32>)
+// CHECK-NOT: linalg.transpose
+// CHECK: dann.yield carries(%{{.*}} : tensor<2x?xf32>)
+// CHECK: %[[R:.*]] = linalg.transpose ins(%[[SCAN]]
+// CHECK: return %[[R]] : tensor<?x2xf32>
+func.func @recurrence(%x: tensor<?x10xf32>, %h: tensor<?x2xf32>) -> tensor<?x2xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x10xf32>
+  %r = tensor.expand_shape %x [[0], [1, 2]] output_shape [%n, 5, 2] : tensor<?x10xf32> into tensor<?x5x2xf32>
+  %e = tensor.empty(%n) : tensor<5x?x2xf32>
+  %xs = linalg.transpose ins(%r : tensor<?x5x2xf32>) outs(%e : tensor<5x?x2xf32>) permutation = [1, 0, 2]
+  %last = dann.scan initial(%h) over(%xs) with() {
+  ^bb0(%c: tensor<?x2xf32>, %s: tensor<?x2xf32>):
+    %d0 = arith.constant 0 : index
+    %m = tensor.dim %s, %d0 : tensor<?x2xf32>
+    %f = tensor.empty(%m) : tensor<?x2xf32>
+    %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%c, %s : tensor<?x2xf32>, tensor<?x2xf32>) outs(%f : tensor<?x2xf32>) {
+    ^bb0(%a: f32, %b: f32, %out: f32):
+      %0 = arith.addf %a, %b : f32
+      linalg.yield %0 : f32
+    } -> tensor<?x2xf32>
+    dann.yield carries(%sum : tensor<?x2xf32>) outputs()
+  } : (tensor<?x2xf32>, tensor<5x?x2xf32>) -> tensor<?x2xf32>
+  return %last : tensor<?x2xf32>
 }

@@ -100,8 +100,9 @@ func.func @input_grad(%dz: tensor<?x4xf32>, %x: tensor<?x8xf32>, %wex: tensor<4x
 // CHECK: %[[DIVISIVE:.*]] = linalg.contract {{.*}} ins(%[[S]], %[[WEI]] :
 // The gradient of alpha is a sum over the batch.
 // CHECK: %[[DALPHA:.*]] = linalg.generic {{.*}}iterator_types = ["reduction", "parallel"]{{.*}} ins(%[[DIVISIVE]], %[[ZD]] :
-// CHECK: arith.mulf
-// CHECK-NEXT: arith.subf
+// CHECK: arith.negf
+// CHECK-NEXT: arith.mulf
+// CHECK-NEXT: arith.addf
 // CHECK: return %{{.*}}, %{{.*}}, %[[DWEI]], %[[DALPHA]]
 func.func @divisive_grad(%dz: tensor<?x4xf32>, %x: tensor<?x8xf32>, %wex: tensor<4x8xf32>, %wix: tensor<2x8xf32>, %wei: tensor<4x2xf32>, %alpha: tensor<2xf32>)
     -> (tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>, tensor<2xf32>) {
@@ -178,4 +179,20 @@ func.func @computed_weights(%x: tensor<?x8xf32>, %wex: tensor<4x8xf32>, %wix: te
   %w = math.absf %wix : tensor<2x8xf32>
   %0 = dann.ei_dense %x excitatory(%wex) inhibitory(%w, %wei) : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+// Effective weights, and a layer on them.
+// CHECK-LABEL: func @folded_once
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>, %[[WEX:.*]]: tensor<4x8xf32>, %[[WIX:.*]]: tensor<2x8xf32>, %[[WEI:.*]]: tensor<4x2xf32>, %[[B:.*]]: tensor<4xf32>)
+// CHECK: %[[WW:.*]] = linalg.contract {{.*}} ins(%[[WEI]], %[[WIX]] :
+// CHECK: %[[W:.*]] = linalg.generic {{.*}} ins(%[[WEX]] : {{.*}}) outs(%[[WW]] :
+// CHECK: arith.subf
+// CHECK: %[[Z:.*]] = linalg.contract {{.*}} ins(%[[X]], %[[W]] :
+// CHECK: linalg.generic {{.*}} ins(%[[Z]], %[[B]] :
+func.func @folded_once(%x: tensor<?x8xf32>, %wex: tensor<4x8xf32>, %wix: tensor<2x8xf32>, %wei: tensor<4x2xf32>, %b: tensor<4xf32>) -> tensor<?x4xf32> {
+  %w = dann.fold_inhibition %wex, %wix, %wei : tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x2xf32>
+  %z = dann.ei_dense_folded %x, %w bias(%b) : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
 }

@@ -62,7 +62,9 @@ TEST_P(Gradient, AgreesBetweenBackends) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Gradient, testing::Values("dann", "mlp"));
+INSTANTIATE_TEST_SUITE_P(All, Gradient,
+                         testing::Values("dann", "mlp", "rnn_divisive",
+                                         "rnn_checkpoints", "rnn_standard"));
 
 } // namespace
 } // namespace dann::test

@@ -1,0 +1,44 @@
+//===- Recurrence.h - What layers with a state share ----------------------===//
+
+#ifndef DANN_FRONTEND_LAYERS_RECURRENCE_H
+#define DANN_FRONTEND_LAYERS_RECURRENCE_H
+
+#include "frontend/Layers/Layer.h"
+
+namespace mlir::dann {
+
+/// What a recurrent layer is but for its units.
+struct Recurrence {
+  int64_t steps = 0, inputs = 0, units = 0;
+  bool hasInitialState = false; // as a parameter
+  bool givesAllStates = false;
+  int64_t checkpointEvery = 0; // 0 for none
+
+  /// Takes over what is said in the fields of `message` that these layers have
+  /// in common. Whether samples are sequences [steps, inputs], with errors in
+  /// these fields if not.
+  bool check(const FileMessage &message, ArrayRef<int64_t> input);
+
+  SampleShape getResultShape() const;
+
+  /// The parameter of the initial state: zero at first, of sign `sign`.
+  void addInitialState(ParameterBuilder &b, Sign sign) const;
+
+  /// What a step computes: the new state from x [B, inputs], the old state
+  /// [B, units] and the parameters.
+  using Step = llvm::function_ref<Value(ForwardBuilder &, Value x, Value state,
+                                        ValueRange parameters)>;
+
+  /// Builds the recurrence over the steps of x [B, steps, inputs]. Returns the
+  /// states, [B, units] or [B, steps, units]. Takes the parameter of the
+  /// initial state, if there is one.
+  Value build(ForwardBuilder &b, Value x, ValueRange parameters,
+              Step step) const;
+};
+
+/// Whether a squared scale of initial weights is usable, 1/3 if not given.
+std::optional<double> checkNumerator(const FileMessage &message);
+
+} // namespace mlir::dann
+
+#endif // DANN_FRONTEND_LAYERS_RECURRENCE_H
