@@ -278,8 +278,8 @@ private:
     SmallVector<Value> squares;
     if (optimizer.needsSquaredGradients())
       squares = buildSquaredGradients(values[0], weights, key);
-    OptimizerSteps::Values made = optimizer.build(
-        builder, old, gradients, values[2], squares, values[0]);
+    OptimizerSteps::Values made =
+        optimizer.build(builder, old, gradients, values[2], squares, values[0]);
     SmallVector<Value> returned = {valueAndGrad.getValue()};
     auto stepped = made.parameters.begin();
     for (unsigned i = 0; i < parameters.size(); ++i) {

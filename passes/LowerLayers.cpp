@@ -265,8 +265,8 @@ template <typename OpTy> Folded buildFolded(OpBuilder &builder, OpTy op) {
   LinalgBuilder b(builder, op.getLoc());
   auto inputs = getInputs(builder, op);
   Folded v;
-  v.numerator = inputs.sum(buildFoldedWeights(
-      builder, op.getLoc(), op.getWex(), op.getWix(), op.getWei()));
+  v.numerator = inputs.sum(buildFoldedWeights(builder, op.getLoc(), op.getWex(),
+                                              op.getWix(), op.getWei()));
   if (!op.getAlpha())
     return v;
   Value zi = inputs.sum(op.getWix());
@@ -332,9 +332,9 @@ struct LowerFoldInhibition : OpRewritePattern<FoldInhibitionOp> {
 
   LogicalResult matchAndRewrite(FoldInhibitionOp op,
                                 PatternRewriter &rewriter) const override {
-    rewriter.replaceOp(
-        op, buildFoldedWeights(rewriter, op.getLoc(), op.getWex(), op.getWix(),
-                               op.getWei()));
+    rewriter.replaceOp(op,
+                       buildFoldedWeights(rewriter, op.getLoc(), op.getWex(),
+                                          op.getWix(), op.getWei()));
     return success();
   }
 };
@@ -359,9 +359,9 @@ struct LowerEiDenseFolded : OpRewritePattern<EiDenseFoldedOp> {
 /// Appends the sums over the batch of the squared gradients that single
 /// samples have of the parameters. For all weights but alpha such a gradient
 /// is a product of a factor per post- and one per presynaptic unit.
-void appendSquares(LinalgBuilder &b, EiDenseGradOp op,
-                          const Intermediates &v, Value du, Value r,
-                          Value dzi, SmallVectorImpl<Value> &squares) {
+void appendSquares(LinalgBuilder &b, EiDenseGradOp op, const Intermediates &v,
+                   Value du, Value r, Value dzi,
+                   SmallVectorImpl<Value> &squares) {
   const Loops kEntries = {0, 1};
   auto square = [&](Value matrix) {
     return b.elementwise({{matrix, kEntries}}, matrix,

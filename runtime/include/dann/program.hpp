@@ -67,7 +67,11 @@ struct DANN_API Schedule {
   /// Whether all values are in their ranges.
   bool is_valid() const;
 
-  bool operator==(const Schedule &) const = default;
+  bool operator==(const Schedule &other) const {
+    return decay == other.decay && factor == other.factor &&
+           steps == other.steps && minimum == other.minimum &&
+           warmup == other.warmup;
+  }
 };
 
 struct Parameter {

@@ -225,9 +225,8 @@ TEST(GoldenBf16, TrainStep) {
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
-  for (const char *network :
-       {"dense", "dense_uncorrected", "dense_subtractive", "conv", "images",
-        "rnn"}) {
+  for (const char *network : {"dense", "dense_uncorrected", "dense_subtractive",
+                              "conv", "images", "rnn"}) {
     cases.push_back({network, "auto-f32", kF32});
     cases.push_back({network, "generated-f64", kF64});
     cases.push_back({network, "generated-f32", kF32});
