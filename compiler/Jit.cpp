@@ -4,6 +4,7 @@
 
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/TargetSelect.h"
 
 using namespace mlir::dann;
 
@@ -11,6 +12,9 @@ llvm::Expected<LoadedModel>
 mlir::dann::loadObject(std::unique_ptr<llvm::MemoryBuffer> object,
                        llvm::StringRef runtimePath) {
   using namespace llvm::orc;
+  // An object may come from elsewhere than a compiler in this process.
+  static const bool lacksTarget = llvm::InitializeNativeTarget();
+  (void)lacksTarget;
   llvm::Expected<std::unique_ptr<LLJIT>> created = LLJITBuilder().create();
   if (!created)
     return created.takeError();
