@@ -2,6 +2,8 @@
 
 #include "compiler/Jit.h"
 
+#include "compiler/Codegen.h"
+
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 
@@ -11,6 +13,8 @@ llvm::Expected<LoadedModel>
 mlir::dann::loadObject(std::unique_ptr<llvm::MemoryBuffer> object,
                        llvm::StringRef runtimePath) {
   using namespace llvm::orc;
+  // The object may have been compiled by another process.
+  initializeTarget();
   llvm::Expected<std::unique_ptr<LLJIT>> created = LLJITBuilder().create();
   if (!created)
     return created.takeError();
