@@ -20,8 +20,7 @@
 using namespace mlir;
 using namespace mlir::dann;
 
-std::unique_ptr<llvm::TargetMachine> mlir::dann::createTarget(StringRef cpu,
-                                                              Location loc) {
+void mlir::dann::initializeTarget() {
   static bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -29,6 +28,11 @@ std::unique_ptr<llvm::TargetMachine> mlir::dann::createTarget(StringRef cpu,
     return true;
   }();
   (void)initialized;
+}
+
+std::unique_ptr<llvm::TargetMachine> mlir::dann::createTarget(StringRef cpu,
+                                                              Location loc) {
+  initializeTarget();
 
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   std::string message;

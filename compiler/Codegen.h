@@ -14,6 +14,10 @@ namespace mlir::dann {
 
 namespace proto = ::dann::proto;
 
+/// Makes this machine's target known to LLVM. Safe to call from several
+/// threads.
+void initializeTarget();
+
 /// The target for LLVM's CPU name `cpu`, or "native". Null after a diagnostic
 /// if there is no such CPU.
 std::unique_ptr<llvm::TargetMachine> createTarget(StringRef cpu, Location loc);

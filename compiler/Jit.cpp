@@ -2,9 +2,10 @@
 
 #include "compiler/Jit.h"
 
+#include "compiler/Codegen.h"
+
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Support/TargetSelect.h"
 
 using namespace mlir::dann;
 
@@ -12,9 +13,8 @@ llvm::Expected<LoadedModel>
 mlir::dann::loadObject(std::unique_ptr<llvm::MemoryBuffer> object,
                        llvm::StringRef runtimePath) {
   using namespace llvm::orc;
-  // An object may come from elsewhere than a compiler in this process.
-  static const bool lacksTarget = llvm::InitializeNativeTarget();
-  (void)lacksTarget;
+  // The object may have been compiled by another process.
+  initializeTarget();
   llvm::Expected<std::unique_ptr<LLJIT>> created = LLJITBuilder().create();
   if (!created)
     return created.takeError();
