@@ -29,10 +29,10 @@ struct ConvolutionOptions {
 /// kept, for the use of one thread at a time.
 ///
 /// oneDNN's kernels want vectors of channels, so operands are reordered on the
-/// way in and the result on the way out. That costs 5 to 10 % of the arithmetic
+/// way in and the result on the way out. That costs 5 to 20 % of the arithmetic
 /// for 16 or 32 samples and the layers of VGG16, whose convolutions run at 160
 /// to 240 GF/s on one core with AVX-512; where images have 4 pixels only and
-/// weights 9 MB, a quarter.
+/// weights 9 MB, up to a third.
 class ConvolutionCache {
 public:
   ConvolutionCache();
