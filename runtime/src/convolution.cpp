@@ -3,7 +3,6 @@
 #include "onednn_handles.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <vector>
 
 namespace dann {
@@ -262,23 +261,8 @@ void fill_zeros(const Array4 &array) {
 } // namespace
 
 struct ConvolutionCache::Impl {
-  // As for products (matmul.cpp).
-  static constexpr std::size_t kMaximumPrimitives = 512;
-
-  Processor processor;
-  std::unordered_map<Key, Convolution, WordsHash<Key>> primitives;
+  PrimitiveCache<Key, Convolution> primitives;
   ScratchMemory scratch;
-
-  const Convolution &primitive(const Key &key) {
-    auto found = primitives.find(key);
-    if (found != primitives.end())
-      return found->second;
-    processor.prepare();
-    if (primitives.size() >= kMaximumPrimitives)
-      primitives.clear();
-    return primitives.try_emplace(key, key, processor.engine.get())
-        .first->second;
-  }
 };
 
 ConvolutionCache::ConvolutionCache() : impl_(std::make_unique<Impl>()) {}
@@ -314,9 +298,9 @@ void ConvolutionCache::run(const Array4 &x, const Array4 &filters,
          filters.sizes[0], ", ", filters.sizes[1], ", ", filters.sizes[2], ", ",
          filters.sizes[3], "] does not fit images [", z.sizes[0], ", ",
          z.sizes[1], ", ", z.sizes[2], ", ", z.sizes[3], "]");
-  const Convolution &primitive = impl_->primitive(key);
+  const Convolution &primitive = impl_->primitives.get(key);
   float *const operands[kOperands] = {z.elements, x.elements, filters.elements};
-  primitive.run(impl_->processor.stream.get(), operands,
+  primitive.run(impl_->primitives.stream(), operands,
                 impl_->scratch.get(primitive.scratch_size()));
 }
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
 
 namespace dann {
 
@@ -148,25 +147,9 @@ void run_without_product(const Matrix<float> &dst,
 } // namespace
 
 struct MatmulCache::Impl {
-  // A session that sees many batch sizes starts afresh now and then, rather
-  // than keep the code of all of them.
-  static constexpr std::size_t kMaximumPrimitives = 512;
-
-  Processor processor;
-  std::unordered_map<Key, Matmul, WordsHash<Key>> primitives;
+  PrimitiveCache<Key, Matmul> primitives;
   // One for all: products run one after the other.
   ScratchMemory scratchpad;
-
-  const Matmul &primitive(const Key &key) {
-    auto found = primitives.find(key);
-    if (found != primitives.end())
-      return found->second;
-    processor.prepare();
-    if (primitives.size() >= kMaximumPrimitives)
-      primitives.clear();
-    return primitives.try_emplace(key, key, processor.engine.get())
-        .first->second;
-  }
 };
 
 MatmulCache::MatmulCache() : impl_(std::make_unique<Impl>()) {}
@@ -201,8 +184,8 @@ void MatmulCache::run_product(const Matrix<T> &a, const Matrix<T> &b,
   set_strides(key.a_strides, a);
   set_strides(key.b_strides, b);
   set_strides(key.dst_strides, dst);
-  const Matmul &primitive = impl_->primitive(key);
-  primitive.run(impl_->processor.stream.get(), a.elements, b.elements,
+  const Matmul &primitive = impl_->primitives.get(key);
+  primitive.run(impl_->primitives.stream(), a.elements, b.elements,
                 dst.elements,
                 impl_->scratchpad.get(primitive.scratchpad_size()));
 }

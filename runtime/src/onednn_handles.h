@@ -9,6 +9,7 @@
 #include <cstring>
 #include <dnnl.h>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
 namespace dann {
@@ -77,6 +78,30 @@ template <typename Key> struct WordsHash {
       hash = (hash ^ word) * 0x9E3779B97F4A7C15u, hash ^= hash >> 32;
     return hash;
   }
+};
+
+/// What was built for each key, and the processor to run it on.
+template <typename Key, typename Built> class PrimitiveCache {
+public:
+  const Built &get(const Key &key) {
+    auto found = built_.find(key);
+    if (found != built_.end())
+      return found->second;
+    processor_.prepare();
+    if (built_.size() >= kMaximum)
+      built_.clear();
+    return built_.try_emplace(key, key, processor_.engine.get()).first->second;
+  }
+  std::size_t size() const { return built_.size(); }
+  dnnl_stream_t stream() const { return processor_.stream.get(); }
+
+private:
+  // A session that sees many batch sizes starts afresh now and then, rather
+  // than keep the code of all of them.
+  static constexpr std::size_t kMaximum = 512;
+
+  Processor processor_;
+  std::unordered_map<Key, Built, WordsHash<Key>> built_;
 };
 
 /// Memory that grows with what is asked of it.
