@@ -79,17 +79,20 @@ void FileMessage::checkEnums() const {
   }
 }
 
+bool FileMessage::isGiven(const FieldDescriptor *field, bool isRequired) const {
+  bool given = message->GetReflection()->HasField(*message, field);
+  if (!given && isRequired)
+    error(field->name()) << "must be given";
+  return given;
+}
+
 std::optional<int64_t>
 FileMessage::checkSize(StringRef field,
                        std::optional<int64_t> otherwise) const {
   const FieldDescriptor *descriptor = getField(field);
-  const google::protobuf::Reflection &reflection = *message->GetReflection();
-  if (!reflection.HasField(*message, descriptor)) {
-    if (!otherwise)
-      error(field) << "must be given";
+  if (!isGiven(descriptor, /*isRequired=*/!otherwise))
     return otherwise;
-  }
-  int64_t size = reflection.GetInt64(*message, descriptor);
+  int64_t size = message->GetReflection()->GetInt64(*message, descriptor);
   if (size >= 1 && size <= kMaxSize)
     return size;
   error(field) << "must be from 1 to " << kMaxSize << ", but is " << size;
@@ -101,13 +104,9 @@ FileMessage::checkNumber(StringRef field, StringRef interval,
                          llvm::function_ref<bool(double)> isInside,
                          std::optional<double> otherwise) const {
   const FieldDescriptor *descriptor = getField(field);
-  const google::protobuf::Reflection &reflection = *message->GetReflection();
-  if (!reflection.HasField(*message, descriptor)) {
-    if (!otherwise)
-      error(field) << "must be given";
+  if (!isGiven(descriptor, /*isRequired=*/!otherwise))
     return otherwise;
-  }
-  double value = reflection.GetDouble(*message, descriptor);
+  double value = message->GetReflection()->GetDouble(*message, descriptor);
   if (std::isfinite(value) && isInside(value))
     return value;
   error(field) << "must be " << interval << ", but is "

@@ -67,6 +67,9 @@ private:
         location(location), errors(parent.errors) {}
 
   const google::protobuf::FieldDescriptor *getField(StringRef field) const;
+  /// Whether a field is given; an error if it must be and is not.
+  bool isGiven(const google::protobuf::FieldDescriptor *field,
+               bool isRequired) const;
 
   std::string fileName;
   const google::protobuf::Message *message;

@@ -44,35 +44,26 @@ public:
   }
 
   void addParameters(ParameterBuilder &b) const override {
-    auto d = static_cast<double>(inputs);
-    SmallVector<int64_t> shape = {message.units(), inputs};
     if (isFirst()) {
+      auto d = static_cast<double>(inputs);
       double sigma = std::sqrt(1 / d);
       b.add(Role::Weight, Sign::Nonneg,
-            b.random(Distribution::Exponential, sigma, shape));
+            b.random(Distribution::Exponential, sigma,
+                     {message.units(), inputs}));
       // What the mean pixel excites is subtracted.
       b.add(Role::Bias, Sign::Any,
             b.filled({message.units()}, -d * sigma * message.pixel_mean()));
       return;
     }
-    // Excitation and inhibition balance, and the variance of z is 1, for inputs
-    // of E[x^2] = 1 and E[x]^2 = 1 / (2 pi).
-    const double twoPi = 2 * std::numbers::pi;
-    auto ne = static_cast<double>(partition.excitatory);
-    auto ni = static_cast<double>(partition.inhibitory);
-    double sigma = std::sqrt(1 / ((twoPi - 1) / twoPi * (ne + ne * ne / ni)));
-    Value w = b.random(Distribution::Exponential, sigma, shape);
     b.add(Role::Weight, Sign::Nonneg,
-          b.scaleLastColumns(w, partition.excitatory, ne / ni));
+          drawBalancedColumns(b, message.units(), partition));
     b.add(Role::Bias, Sign::Any, b.filled({message.units()}, 0));
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
     Value w = b.takeParameter(), bias = b.takeParameter();
     if (!isFirst())
-      w = ApplyPolarityOp::create(
-          b.getBuilder(), b.getLoc(), w, /*polarity=*/Value(),
-          b.getBuilder().getI64IntegerAttr(partition.excitatory));
+      w = b.applyColumnPolarity(w, partition.excitatory);
     Value z = b.getLinalg().product(b.flatten(x), false, w, true);
     return b.activate(message.activation(), b.addBias(z, bias));
   }
@@ -91,6 +82,17 @@ ColumnPartition mlir::dann::partitionColumns(int64_t total, int64_t ratio) {
   // The ceiling of total / (ratio + 1), and the rest.
   int64_t inhibitory = (total - 1) / (ratio + 1) + 1;
   return {total - inhibitory, inhibitory};
+}
+
+Value mlir::dann::drawBalancedColumns(ParameterBuilder &b, int64_t units,
+                                      ColumnPartition inputs) {
+  const double twoPi = 2 * std::numbers::pi;
+  auto ne = static_cast<double>(inputs.excitatory);
+  auto ni = static_cast<double>(inputs.inhibitory);
+  double sigma = std::sqrt(1 / ((twoPi - 1) / twoPi * (ne + ne * ne / ni)));
+  Value w = b.random(Distribution::Exponential, sigma,
+                     {units, inputs.excitatory + inputs.inhibitory});
+  return b.scaleLastColumns(w, inputs.excitatory, ne / ni);
 }
 
 std::unique_ptr<Layer> mlir::dann::createLayer(const model::ColumnEi &message) {

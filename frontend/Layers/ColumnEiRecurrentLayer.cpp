@@ -7,7 +7,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <cmath>
-#include <numbers>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -33,9 +32,7 @@ public:
     place.checkEnums();
     if (!isSequence || !units || !ratio)
       return std::nullopt;
-    recurrence.units = *units;
-    recurrence.hasInitialState = message.learned_initial_state();
-    recurrence.givesAllStates = message.outputs() == model::ALL;
+    recurrence.set(message, *units);
     ofState = partitionColumns(*units, *ratio);
     ofInput = partitionColumns(recurrence.inputs, *ratio);
     if (ofState.excitatory == 0 || (!isFirst() && ofInput.excitatory == 0)) {
@@ -55,10 +52,10 @@ public:
             ? b.random(Distribution::Exponential,
                        std::sqrt(1 / static_cast<double>(recurrence.inputs)),
                        {n, recurrence.inputs})
-            : drawColumns(b, recurrence.inputs, ofInput);
+            : drawBalancedColumns(b, n, ofInput);
     b.add(Role::Weight, Sign::Nonneg, u, "u");
     b.add(Role::Bias, Sign::Any, b.filled({n}, 0), "u");
-    Value w = eraseDiagonal(b, drawColumns(b, n, ofState));
+    Value w = b.withDiagonal(drawBalancedColumns(b, n, ofState), 0);
     b.add(Role::Weight, Sign::Nonneg, scaleToRadius(b, w), "w");
     recurrence.addInitialState(b, Sign::Any);
   }
@@ -68,51 +65,12 @@ public:
           w = b.takeParameter();
     // All inputs of the network are excitatory.
     if (!isFirst())
-      u = applyPolarity(b.getBuilder(), b.getLoc(), u, ofInput);
-    w = applyPolarity(b.getBuilder(), b.getLoc(), w, ofState);
-    return recurrence.build(
-        b, x, {u, bias, w},
-        [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
-          LinalgBuilder linalg = b.getLinalg();
-          Value z = b.addBias(linalg.product(x, false, parameters[0], true),
-                              parameters[1]);
-          z = linalg.product(state, false, parameters[2], true, z);
-          return b.activate(message.activation(), z);
-        });
+      u = b.applyColumnPolarity(u, ofInput.excitatory);
+    w = b.applyColumnPolarity(w, ofState.excitatory);
+    return recurrence.buildStandard(b, x, {u, bias, w}, message.activation());
   }
 
 private:
-  static Value applyPolarity(OpBuilder &b, Location loc, Value magnitude,
-                             ColumnPartition partition) {
-    return ApplyPolarityOp::create(b, loc, magnitude, /*polarity=*/Value(),
-                                   b.getI64IntegerAttr(partition.excitatory));
-  }
-
-  /// Magnitudes for which excitation and inhibition balance (see
-  /// ColumnEiLayer).
-  Value drawColumns(ParameterBuilder &b, int64_t columns,
-                    ColumnPartition partition) const {
-    const double twoPi = 2 * std::numbers::pi;
-    auto ne = static_cast<double>(partition.excitatory);
-    auto ni = static_cast<double>(partition.inhibitory);
-    double sigma = std::sqrt(1 / ((twoPi - 1) / twoPi * (ne + ne * ne / ni)));
-    Value w =
-        b.random(Distribution::Exponential, sigma, {recurrence.units, columns});
-    return b.scaleLastColumns(w, partition.excitatory, ne / ni);
-  }
-
-  static Value eraseDiagonal(ParameterBuilder &b, Value w) {
-    LinalgBuilder linalg = b.getLinalg();
-    Value zero = linalg.constant(b.getElementType(), 0);
-    return linalg.elementwise(
-        {{w, {0, 1}}}, w, [&](ImplicitLocOpBuilder &b, ValueRange args) {
-          Value isDiagonal = arith::CmpIOp::create(
-              b, arith::CmpIPredicate::eq, linalg::IndexOp::create(b, 0),
-              linalg::IndexOp::create(b, 1));
-          return arith::SelectOp::create(b, isDiagonal, zero, args[0]);
-        });
-  }
-
   /// `w` times the factor that gives the signed matrix the spectral radius.
   Value scaleToRadius(ParameterBuilder &b, Value w) const;
 
@@ -179,7 +137,9 @@ std::pair<Value, Value> multiplyManyTimes(ParameterBuilder &p, Value w, Value v,
 Value ColumnEiRecurrentLayer::scaleToRadius(ParameterBuilder &b,
                                             Value w) const {
   LinalgBuilder linalg = b.getLinalg();
-  Value matrix = applyPolarity(b.getBuilder(), b.getLoc(), w, ofState);
+  Value matrix = ApplyPolarityOp::create(
+      b.getBuilder(), b.getLoc(), w, /*polarity=*/Value(),
+      b.getBuilder().getI64IntegerAttr(ofState.excitatory));
   int64_t n = recurrence.units;
   Value v = b.random(Distribution::Exponential, 1, {n});
   v = multiplyManyTimes(b, matrix, v, kSettlingProducts).first;

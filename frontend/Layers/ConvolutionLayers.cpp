@@ -1,5 +1,6 @@
 //===- ConvolutionLayers.cpp - Convolutions of images ---------------------===//
 
+#include "frontend/Layers/EiParameters.h"
 #include "frontend/Layers/ImageWindow.h"
 
 #include <cmath>
@@ -51,31 +52,20 @@ public:
     };
     Value wex = filters(ne);
     Value wix = ni == 1 ? b.meanOfRows(wex, 1) : filters(ni);
-    b.add(Role::Wex, Sign::Nonneg, wex);
-    b.add(Role::Wix, Sign::Nonneg, wix);
-    b.add(Role::Wei, Sign::Nonneg,
-          b.filled({ne, ni}, 1 / static_cast<double>(ni)));
-    if (isDivisive()) {
-      double alpha = std::log(std::sqrt((twoPi - 1) / fanIn));
-      b.add(Role::Alpha, Sign::Any, b.filled({ni}, alpha));
-      b.add(Role::Gain, Sign::Nonneg, b.filled({ne}, 1));
-    }
+    Value wei = b.filled({ne, ni}, 1 / static_cast<double>(ni));
+    EiParameters::add(b, wex, wix, wei, isDivisive());
     b.add(Role::Bias, Sign::Any, b.filled({ne}, 0));
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
-    Value wex = b.takeParameter(), wix = b.takeParameter();
-    Value wei = b.takeParameter();
-    Value alpha = isDivisive() ? b.takeParameter() : Value();
-    Value gain = isDivisive() ? b.takeParameter() : Value();
+    EiParameters p = EiParameters::take(b, isDivisive());
     Value bias = b.takeParameter();
-    APFloat epsilon(1e-8); // as for dense layers
-    Value z =
-        EiConv2dOp::create(b.getBuilder(), b.getLoc(),
-                           b.getBatchType({message.excitatory(),
-                                           window.output[0], window.output[1]}),
-                           x, wex, wix, wei, alpha, gain, bias, window.strides,
-                           window.dilations, window.padding, epsilon);
+    Value z = EiConv2dOp::create(
+        b.getBuilder(), b.getLoc(),
+        b.getBatchType(
+            {message.excitatory(), window.output[0], window.output[1]}),
+        x, p.wex, p.wix, p.wei, p.alpha, p.gain, bias, window.strides,
+        window.dilations, window.padding, getEiEpsilon());
     return b.activate(message.activation(), z);
   }
 

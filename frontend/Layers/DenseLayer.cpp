@@ -89,9 +89,7 @@ public:
       w = ApplyPolarityOp::create(b.getBuilder(), b.getLoc(), w, polarity,
                                   /*excitatory=*/nullptr);
     else if (message.has_inhibitory_inputs())
-      w = ApplyPolarityOp::create(b.getBuilder(), b.getLoc(), w, polarity,
-                                  b.getBuilder().getI64IntegerAttr(
-                                      inputs - message.inhibitory_inputs()));
+      w = b.applyColumnPolarity(w, inputs - message.inhibitory_inputs());
     Value gain = isNormalized() ? b.takeParameter() : Value();
     Value bias = b.takeParameter();
     Value z = b.getLinalg().product(b.flatten(x), false, w, true);

@@ -1,5 +1,6 @@
 //===- EiDenseLayer.cpp - Excitatory units with inhibition of their own ---===//
 
+#include "frontend/Layers/EiParameters.h"
 #include "frontend/Layers/Layer.h"
 
 #include <cmath>
@@ -76,30 +77,17 @@ public:
       wix = ni == 1 ? b.meanOfRows(wex, 1) : draw(sigma, {ni, d});
       wei = b.filled({ne, ni}, 1 / static_cast<double>(ni));
     }
-    b.add(Role::Wex, Sign::Nonneg, wex);
-    b.add(Role::Wix, Sign::Nonneg, wix);
-    b.add(Role::Wei, Sign::Nonneg, wei);
-    if (isDivisive()) {
-      double alpha = std::log(std::sqrt((twoPi - 1) / fanIn));
-      b.add(Role::Alpha, Sign::Any, b.filled({ni}, alpha));
-      b.add(Role::Gain, Sign::Nonneg, b.filled({ne}, 1));
-    }
+    EiParameters::add(b, wex, wix, wei, isDivisive());
     b.add(Role::Bias, Sign::Any, b.filled({ne}, 0));
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
     x = b.flatten(x);
-    Value wex = b.takeParameter(), wix = b.takeParameter();
-    Value wei = b.takeParameter();
-    Value alpha = isDivisive() ? b.takeParameter() : Value();
-    Value gain = isDivisive() ? b.takeParameter() : Value();
+    EiParameters p = EiParameters::take(b, isDivisive());
     Value bias = b.takeParameter();
-    // Added to the divisor, for inputs without any excitation (the authors'
-    // released code).
-    APFloat epsilon(1e-8);
-    Value z = EiDenseOp::create(b.getBuilder(), b.getLoc(),
-                                b.getBatchType({message.excitatory()}), x, wex,
-                                wix, wei, alpha, gain, bias, epsilon);
+    Value z = EiDenseOp::create(
+        b.getBuilder(), b.getLoc(), b.getBatchType({message.excitatory()}), x,
+        p.wex, p.wix, p.wei, p.alpha, p.gain, bias, getEiEpsilon());
     return b.activate(message.activation(), z);
   }
 

@@ -1,11 +1,11 @@
 //===- EiRecurrentLayer.cpp - Excitatory units with a state ---------------===//
 
+#include "frontend/Layers/EiParameters.h"
 #include "frontend/Layers/Recurrence.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 #include <cmath>
-#include <numbers>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -32,9 +32,7 @@ public:
     place.checkEnums();
     if (!isSequence || !excitatory || !inhibitory || !ofInput)
       return std::nullopt;
-    recurrence.units = *excitatory;
-    recurrence.hasInitialState = message.learned_initial_state();
-    recurrence.givesAllStates = message.outputs() == model::ALL;
+    recurrence.set(message, *excitatory);
     inputInterneurons = *ofInput;
     int64_t widest = std::max(recurrence.inputs, *excitatory);
     if (!checkWeights(place, "excitatory", *excitatory, widest) ||
@@ -101,15 +99,7 @@ private:
     Value wei = ni == 1
                     ? b.filled({recurrence.units, 1}, 1)
                     : b.normalizeRows(draw(inhibitory, {recurrence.units, ni}));
-    b.add(Role::Wex, Sign::Nonneg, wex, half);
-    b.add(Role::Wix, Sign::Nonneg, wix, half);
-    b.add(Role::Wei, Sign::Nonneg, wei, half);
-    if (!isDivisive())
-      return;
-    double alpha = std::log(
-        std::sqrt((2 * std::numbers::pi - 1) / static_cast<double>(d)));
-    b.add(Role::Alpha, Sign::Any, b.filled({ni}, alpha), half);
-    b.add(Role::Gain, Sign::Nonneg, b.filled({recurrence.units}, 1), half);
+    EiParameters::add(b, wex, wix, wei, isDivisive(), half);
   }
 
   /// What one half gives for x [B, d].
@@ -117,11 +107,10 @@ private:
                   Value bias) const {
     Value alpha = isDivisive() ? parameters[3] : Value();
     Value gain = isDivisive() ? parameters[4] : Value();
-    APFloat epsilon(1e-8);
     return EiDenseOp::create(b.getBuilder(), b.getLoc(),
                              b.getBatchType({recurrence.units}), x,
                              parameters[0], parameters[1], parameters[2], alpha,
-                             gain, bias, epsilon);
+                             gain, bias, getEiEpsilon());
   }
 
   model::EiRecurrent message;

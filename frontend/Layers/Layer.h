@@ -75,6 +75,12 @@ struct ColumnPartition {
 /// code.)
 ColumnPartition partitionColumns(int64_t total, int64_t ratio);
 
+/// Magnitudes [units, inputs] for which excitation and inhibition balance, and
+/// the variance of what a unit receives is 1, for inputs of E[x^2] = 1 and
+/// E[x]^2 = 1 / (2 pi).
+Value drawBalancedColumns(ParameterBuilder &b, int64_t units,
+                          ColumnPartition inputs);
+
 // One for each kind, for Layer::create.
 std::unique_ptr<Layer> createLayer(const ::dann::model::EiDense &message);
 std::unique_ptr<Layer> createLayer(const ::dann::model::Dense &message);

@@ -73,18 +73,16 @@ Value ParameterBuilder::normalizeRows(Value matrix) {
                        });
 }
 
-Value ParameterBuilder::negate(Value tensor) {
-  return getLinalg().elementwise({{tensor, LinalgBuilder::allLoops(tensor)}},
-                                 tensor,
-                                 [](ImplicitLocOpBuilder &b, ValueRange args) {
-                                   return arith::NegFOp::create(b, args[0]);
-                                 });
-}
-
 /// Applies a function to each entry.
 static Value map(LinalgBuilder b, Value tensor, LinalgBuilder::Body body) {
   return b.elementwise({{tensor, LinalgBuilder::allLoops(tensor)}}, tensor,
                        body);
+}
+
+Value ParameterBuilder::negate(Value tensor) {
+  return map(getLinalg(), tensor, [](ImplicitLocOpBuilder &b, ValueRange args) {
+    return arith::NegFOp::create(b, args[0]);
+  });
 }
 
 Value ParameterBuilder::magnitude(Value tensor) {
@@ -131,6 +129,17 @@ Value ParameterBuilder::scaleLastColumns(Value matrix, int64_t first,
   });
 }
 
+Value ParameterBuilder::withDiagonal(Value matrix, double value) {
+  LinalgBuilder b = getLinalg();
+  Value entry = b.constant(elementType, value);
+  return map(b, matrix, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    Value isDiagonal = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                             linalg::IndexOp::create(b, 0),
+                                             linalg::IndexOp::create(b, 1));
+    return arith::SelectOp::create(b, isDiagonal, entry, args[0]);
+  });
+}
+
 Value ForwardBuilder::flatten(Value x) {
   int64_t rank = cast<RankedTensorType>(x.getType()).getRank();
   if (rank == 2)
@@ -145,10 +154,9 @@ Value ForwardBuilder::activate(model::Activation activation, Value z) {
     return z;
   LinalgBuilder b = getLinalg();
   Value zero = b.constant(elementType, 0);
-  return b.elementwise({{z, LinalgBuilder::allLoops(z)}}, z,
-                       [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                         return arith::MaximumFOp::create(b, args[0], zero);
-                       });
+  return map(b, z, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    return arith::MaximumFOp::create(b, args[0], zero);
+  });
 }
 
 Value ForwardBuilder::addBias(Value z, Value bias) {
@@ -157,6 +165,11 @@ Value ForwardBuilder::addBias(Value z, Value bias) {
       [](ImplicitLocOpBuilder &b, ValueRange args) {
         return arith::AddFOp::create(b, args[0], args[1]);
       });
+}
+
+Value ForwardBuilder::applyColumnPolarity(Value magnitude, int64_t excitatory) {
+  return ApplyPolarityOp::create(builder, loc, magnitude, /*polarity=*/Value(),
+                                 builder.getI64IntegerAttr(excitatory));
 }
 
 RankedTensorType ForwardBuilder::getBatchType(ArrayRef<int64_t> sample) const {

@@ -57,6 +57,8 @@ public:
   Value randomSigns(Value tensor);
   /// The columns of a matrix from `first` on times `factor`.
   Value scaleLastColumns(Value matrix, int64_t first, double factor);
+  /// A square matrix with `value` on its diagonal.
+  Value withDiagonal(Value matrix, double value);
 
   /// For what has no form of its own here.
   OpBuilder &getBuilder() { return builder; }
@@ -98,6 +100,9 @@ public:
   Value activate(::dann::model::Activation activation, Value z);
   /// z [B, units, ...] + bias [units].
   Value addBias(Value z, Value bias);
+  /// Magnitudes [units, inputs] with signs: of the inputs the first
+  /// `excitatory` ones excite, the others inhibit.
+  Value applyColumnPolarity(Value magnitude, int64_t excitatory);
   /// [B, sample...] of the network's element type.
   RankedTensorType getBatchType(ArrayRef<int64_t> sample) const;
 

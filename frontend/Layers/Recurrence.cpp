@@ -81,6 +81,20 @@ Value Recurrence::build(ForwardBuilder &b, Value x, ValueRange parameters,
   return swapBatchAndTime(linalg, builder, loc, scan.getOutputs()[0]);
 }
 
+Value Recurrence::buildStandard(ForwardBuilder &b, Value x,
+                                ValueRange parameters,
+                                ::dann::model::Activation activation) const {
+  return build(
+      b, x, parameters,
+      [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
+        LinalgBuilder linalg = b.getLinalg();
+        Value z = b.addBias(linalg.product(x, false, parameters[0], true),
+                            parameters[1]);
+        z = linalg.product(state, false, parameters[2], true, z);
+        return b.activate(activation, z);
+      });
+}
+
 std::optional<double> mlir::dann::checkNumerator(const FileMessage &message) {
   return message.checkNumber(
       "numerator", "a positive number",

@@ -19,6 +19,15 @@ struct Recurrence {
   /// these fields if not.
   bool check(const FileMessage &message, ArrayRef<int64_t> input);
 
+  /// Takes over how many units there are, which states they give and where
+  /// these begin.
+  template <typename MessageT>
+  void set(const MessageT &message, int64_t numUnits) {
+    units = numUnits;
+    hasInitialState = message.learned_initial_state();
+    givesAllStates = message.outputs() == ::dann::model::ALL;
+  }
+
   SampleShape getResultShape() const;
 
   /// The parameter of the initial state: zero at first, of sign `sign`.
@@ -34,6 +43,11 @@ struct Recurrence {
   /// initial state, if there is one.
   Value build(ForwardBuilder &b, Value x, ValueRange parameters,
               Step step) const;
+
+  /// build() for the step f(u . x + bias + w . state); `parameters` are u, bias
+  /// and w.
+  Value buildStandard(ForwardBuilder &b, Value x, ValueRange parameters,
+                      ::dann::model::Activation activation) const;
 };
 
 /// Whether a squared scale of initial weights is usable, 1/3 if not given.

@@ -2,9 +2,6 @@
 
 #include "frontend/Layers/Recurrence.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-
 #include <cmath>
 
 using namespace mlir;
@@ -28,9 +25,7 @@ public:
     place.checkEnums();
     if (!isSequence || !units)
       return std::nullopt;
-    recurrence.units = *units;
-    recurrence.hasInitialState = message.learned_initial_state();
-    recurrence.givesAllStates = message.outputs() == model::ALL;
+    recurrence.set(message, *units);
     if (!checkWeights(place, "units", *units,
                       std::max(recurrence.inputs, *units)))
       return std::nullopt;
@@ -50,7 +45,7 @@ public:
       w = b.random(Distribution::Normal, std::sqrt(numerator / units), {n, n});
       break;
     case model::Recurrent::IDENTITY_MATRIX:
-      w = identity(b);
+      w = b.withDiagonal(b.filled({n, n}, 0), 1);
       break;
     default:
       w = uniform(b, bound, {n, n});
@@ -62,35 +57,13 @@ public:
   Value buildForward(ForwardBuilder &b, Value x) const override {
     Value parameters[] = {b.takeParameter(), b.takeParameter(),
                           b.takeParameter()};
-    return recurrence.build(
-        b, x, parameters,
-        [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
-          LinalgBuilder linalg = b.getLinalg();
-          Value z = b.addBias(linalg.product(x, false, parameters[0], true),
-                              parameters[1]);
-          z = linalg.product(state, false, parameters[2], true, z);
-          return b.activate(message.activation(), z);
-        });
+    return recurrence.buildStandard(b, x, parameters, message.activation());
   }
 
 private:
   static Value uniform(ParameterBuilder &b, double bound,
                        ArrayRef<int64_t> shape) {
     return b.random(Distribution::Uniform, bound, shape);
-  }
-
-  Value identity(ParameterBuilder &b) const {
-    Value zeros = b.filled({recurrence.units, recurrence.units}, 0);
-    LinalgBuilder linalg = b.getLinalg();
-    Value one = linalg.constant(b.getElementType(), 1);
-    return linalg.elementwise(
-        {{zeros, {0, 1}}}, zeros,
-        [&](ImplicitLocOpBuilder &b, ValueRange args) {
-          Value isDiagonal = arith::CmpIOp::create(
-              b, arith::CmpIPredicate::eq, linalg::IndexOp::create(b, 0),
-              linalg::IndexOp::create(b, 1));
-          return arith::SelectOp::create(b, isDiagonal, one, args[0]);
-        });
   }
 
   model::Recurrent message;
