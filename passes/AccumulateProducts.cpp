@@ -1,14 +1,15 @@
 //===- AccumulateProducts.cpp - Sums of products without the summands -----===//
 
+#include "passes/CloneScan.h"
 #include "passes/Passes.h"
 
 #include "Dann/Dann.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::dann {
@@ -20,11 +21,6 @@ using namespace mlir;
 using namespace mlir::dann;
 
 namespace {
-
-bool isZeros(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-}
 
 /// a + (b . c) becomes a product that starts from a.
 struct AccumulateProduct : OpRewritePattern<arith::AddFOp> {
@@ -50,14 +46,9 @@ struct AccumulateProduct : OpRewritePattern<arith::AddFOp> {
 };
 
 /// Whether the result of `op` is its init plus a sum over its reduction loops.
-bool isSum(linalg::LinalgOp op) {
-  Block *body = op.getBlock();
-  BlockArgument accumulator = body->getArguments().back();
-  auto sum =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+bool isSumOverLoops(linalg::LinalgOp op) {
   return op->getNumResults() == 1 && op.hasPureTensorSemantics() &&
-         op.getNumReductionLoops() > 0 && sum && accumulator.hasOneUse() &&
-         llvm::is_contained(sum->getOperands(), Value(accumulator));
+         op.getNumReductionLoops() > 0 && isSum(op);
 }
 
 /// Moves sums out of a scan: what a carry collects over the steps from sums
@@ -123,7 +114,8 @@ private:
              collect(sum.getRhs(), carry, summands);
     auto op = value.getDefiningOp<linalg::LinalgOp>();
     if (!op || !isa<linalg::GenericOp, linalg::ContractOp>(op.getOperation()) ||
-        !isSum(op) || !llvm::all_of(op.getDpsInputs(), [](Value input) {
+        !isSumOverLoops(op) ||
+        !llvm::all_of(op.getDpsInputs(), [](Value input) {
           return isa<RankedTensorType>(input.getType());
         }))
       return false;
@@ -140,24 +132,10 @@ private:
 
   /// The scan with all its outputs, in which found carries stay what they were.
   ScanOp buildWider(OpBuilder &builder) {
-    YieldOp yield = scan.getYield();
-    return ScanOp::create(
-        builder, scan.getLoc(), scan.getInitials(), scan.getSequences(),
-        scan.getInvariants(), scan.getReverse(), scan.getCheckpointEveryAttr(),
-        [&](OpBuilder &b, Location loc, ValueRange arguments) {
-          IRMapping mapping;
-          mapping.map(scan.getBody().getArguments(), arguments);
-          for (Operation &op : scan.getBody().front().without_terminator())
-            b.clone(op, mapping);
-          auto map = [&](ValueRange values) {
-            return llvm::map_to_vector(
-                values, [&](Value v) { return mapping.lookup(v); });
-          };
-          SmallVector<Value> carries = map(yield.getCarries());
-          for (auto &[carry, summands] : found)
-            carries[carry] = arguments[carry];
-          YieldOp::create(b, loc, carries, map(outputs));
-        });
+    SmallVector<Value> carries = scan.getYield().getCarries();
+    for (auto &[carry, summands] : found)
+      carries[carry] = scan.getCarryArguments()[carry];
+    return cloneScan(builder, scan, carries, outputs);
   }
 
   /// `op` with the steps as an additional, outermost reduction, added to

@@ -8,6 +8,7 @@
 
 #include "Utils/ConvolutionBuilder.h"
 #include "Utils/LinalgBuilder.h"
+#include "Utils/LinalgForms.h"
 #include "passes/Backpropagation.h"
 
 #include "Dann/Dann.h"
@@ -173,17 +174,6 @@ Value absRule(ImplicitLocOpBuilder &b, Operation *op, Value dy, unsigned) {
 //===----------------------------------------------------------------------===//
 // Linalg
 //===----------------------------------------------------------------------===//
-
-/// Whether the block argument of the init enters the result as `init + f(...)`
-/// and nowhere else.
-bool isSum(linalg::LinalgOp op) {
-  Block *body = op.getBlock();
-  BlockArgument accumulator = body->getArguments().back();
-  auto sum =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  return sum && accumulator.hasOneUse() &&
-         llvm::is_contained(sum->getOperands(), Value(accumulator));
-}
 
 /// The input that a reduction takes the greatest element of, from one value
 /// everywhere on, whose index in linear order a float can count; null if it

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Backpropagation.h"
+#include "passes/CloneScan.h"
 
 #include "Dann/Dann.h"
 #include "Utils/LinalgBuilder.h"
@@ -245,21 +246,7 @@ private:
     if (outputs.size() > yield.getOutputs().size()) {
       OpBuilder::InsertionGuard guard(builder);
       builder.setInsertionPoint(forward);
-      source = ScanOp::create(
-          builder, forward.getLoc(), forward.getInitials(),
-          forward.getSequences(), forward.getInvariants(), forward.getReverse(),
-          forward.getCheckpointEveryAttr(),
-          [&](OpBuilder &b, Location loc, ValueRange arguments) {
-            IRMapping mapping;
-            mapping.map(forward.getBody().getArguments(), arguments);
-            for (Operation &op : forward.getBody().front().without_terminator())
-              b.clone(op, mapping);
-            auto map = [&](ValueRange values) {
-              return llvm::map_to_vector(
-                  values, [&](Value v) { return mapping.lookup(v); });
-            };
-            YieldOp::create(b, loc, map(yield.getCarries()), map(outputs));
-          });
+      source = cloneScan(builder, forward, yield.getCarries(), outputs);
       // The old scan is left without uses.
       for (auto [old, value] :
            llvm::zip(forward.getResults(), source.getResults()))

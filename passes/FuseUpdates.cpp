@@ -4,11 +4,11 @@
 
 #include "Dann/Dann.h"
 #include "Utils/LinalgBuilder.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::dann {
@@ -20,11 +20,6 @@ using namespace mlir;
 using namespace mlir::dann;
 
 namespace {
-
-bool isZeros(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-}
 
 /// The products whose sum is `value`, the first one first; empty if it is
 /// something else or another operation needs a part of it.

@@ -5,13 +5,13 @@
 #include "Dann/Dann.h"
 #include "Utils/ConvolutionBuilder.h"
 #include "Utils/LinalgBuilder.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -597,8 +597,7 @@ struct MovePolarity : OpRewritePattern<ApplyPolarityOp> {
 
 private:
   static bool isProduct(linalg::ContractOp product) {
-    auto fill = product.getOutputs()[0].getDefiningOp<linalg::FillOp>();
-    return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+    return isZeros(product.getOutputs()[0]);
   }
 
   /// Whether `user` is a product of the weights with something else.

@@ -3,10 +3,10 @@
 #include "passes/SquaredGradients.h"
 
 #include "Utils/LinalgBuilder.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -19,11 +19,6 @@ static bool sumsOverSamples(linalg::LinalgOp op) {
   return llvm::any_of(reductions, [&](unsigned loop) {
     return ShapedType::isDynamic(ranges[loop]);
   });
-}
-
-static bool isZeros(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
 }
 
 /// A sum over the samples and nothing else, from zero.

@@ -7,6 +7,7 @@
 #include "frontend/Onnx/Weightless.h"
 
 #include "Dann/Dann.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -175,12 +176,6 @@ LogicalResult Exporter::addLayer(EiDenseOp op) {
   return success();
 }
 
-/// Whether `value` is zeros everywhere.
-static bool isZero(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-}
-
 namespace {
 /// What a linalg.generic does to the elements of its inputs.
 enum class Elementwise { None, Relu, AddBias };
@@ -218,7 +213,7 @@ static Elementwise classify(linalg::GenericOp op) {
 LogicalResult Exporter::addProduct(linalg::ContractOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   if (op.getInputs().size() != 2 || op.getNumLoops() != 3 ||
-      op->getNumResults() != 1 || !isZero(op.getOutputs()[0]) ||
+      op->getNumResults() != 1 || !isZeros(op.getOutputs()[0]) ||
       llvm::any_of(maps, [](AffineMap map) {
         return map.getNumResults() != 2 || !map.isProjectedPermutation();
       }))
@@ -378,7 +373,7 @@ LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
       return fail(op);
   } else {
     auto sum = yielded.getDefiningOp<arith::AddFOp>();
-    if (!sum || !accumulator.hasOneUse() || !isZero(op.getDpsInits()[0]) ||
+    if (!sum || !accumulator.hasOneUse() || !isZeros(op.getDpsInits()[0]) ||
         (sum.getLhs() != accumulator && sum.getRhs() != accumulator))
       return fail(op);
     term = sum.getLhs() == accumulator ? sum.getRhs() : sum.getLhs();
