@@ -8,12 +8,14 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <limits>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 namespace dann {
+
+namespace fs = std::filesystem;
 
 InputFile::InputFile(std::string path)
     : path_(std::move(path)), file_(gzopen(path_.c_str(), "rb")) {
@@ -83,11 +85,13 @@ void InputFile::expect_end() {
          " goes on after the data that its header announces");
 }
 
+/// The end of a temporary file's name.
+static constexpr const char *kTemporary = ".tmp";
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   // Renaming onto a symbolic link would replace the link, not what it names.
   std::error_code error;
-  std::filesystem::path target =
-      std::filesystem::weakly_canonical(path_, error);
+  fs::path target = fs::weakly_canonical(path_, error);
   target_ = error ? path_ : target.string();
 
   struct stat status;
@@ -98,17 +102,33 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
 
   // Numbered, so that writers in one process, or the remains of a killed one,
   // do not get in each other's way.
-  for (int i = 0; descriptor_ < 0; ++i) {
-    temporary_ = concat(target_, ".", getpid(), "-", i, ".tmp");
-    descriptor_ =
-        open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno != EEXIST)
-      fail_errno("create");
-  }
+  int number = 0;
+  do
+    temporary_ = concat(target_, ".", getpid(), "-", number++, kTemporary);
+  while (!create());
   // The new file is as accessible as the old one. Where that cannot be had, it
   // is as accessible as other new files.
   if (exists)
     (void)!fchmod(descriptor_, status.st_mode & 07777);
+}
+
+/// False if there is a file of that name, or somebody took the new one for the
+/// remains of a killed writer before it was locked.
+bool AtomicFile::create() {
+  descriptor_ =
+      open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0 && errno == EEXIST)
+    return false;
+  if (descriptor_ < 0)
+    fail_errno("create");
+  bool locked = flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+  struct stat status;
+  if (locked ? fstat(descriptor_, &status) == 0 && status.st_nlink != 0
+             : errno != EWOULDBLOCK) // a file system without locks
+    return true;
+  close(descriptor_);
+  descriptor_ = -1;
+  return false;
 }
 
 AtomicFile::~AtomicFile() {
@@ -138,9 +158,39 @@ void AtomicFile::write(const void *data, std::size_t size) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::shift_older(std::int64_t keep) const {
+  auto older = [&](std::int64_t age) { return concat(target_, ".", age); };
+  auto check = [&](const std::error_code &error) {
+    if (error)
+      fail(ErrorCode::InputOutput, "cannot keep the older ", path_, ": ",
+           error.message());
+  };
+  std::error_code error;
+  if (keep <= 1 || !fs::exists(target_, error))
+    return;
+  // Somebody was killed after the last line of this function.
+  if (fs::equivalent(target_, older(1), error))
+    return;
+  std::int64_t age = 1;
+  while (age < keep - 1 && fs::exists(older(age), error))
+    ++age;
+  for (; age > 1; --age) {
+    fs::rename(older(age - 1), older(age), error);
+    check(error);
+  }
+  // A second name, so that the file has its first one until the new file comes.
+  fs::remove(older(1), error);
+  check(error);
+  fs::create_hard_link(target_, older(1), error);
+  if (error) // a file system without links
+    fs::copy_file(target_, older(1), error);
+  check(error);
+}
+
+void AtomicFile::commit(std::int64_t keep) {
   if (fsync(descriptor_) != 0)
     fail_errno("write");
+  shift_older(keep);
   if (rename(temporary_.c_str(), target_.c_str()) != 0)
     fail_errno("replace");
   close(descriptor_);
@@ -148,7 +198,7 @@ void AtomicFile::commit() {
 
   // The new name, too, has to survive a power failure. Some file systems
   // cannot sync a directory; the file itself is complete in any case.
-  std::string directory = std::filesystem::path(target_).parent_path();
+  std::string directory = fs::path(target_).parent_path();
   int handle = open(directory.empty() ? "." : directory.c_str(),
                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (handle < 0)
@@ -157,6 +207,33 @@ void AtomicFile::commit() {
   close(handle);
 }
 
-void check_writable(const std::string &path) { AtomicFile probe(path); }
+/// Removes the temporary files of `target` that nobody holds a lock on.
+static void remove_remains(const fs::path &target) {
+  const std::string prefix = target.filename().string() + ".";
+  fs::path directory = target.parent_path();
+  std::error_code error;
+  fs::directory_iterator entry(directory.empty() ? "." : directory, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::string name = entry->path().filename();
+    if (name.rfind(prefix, 0) != 0)
+      continue;
+    // A process and a number, as the constructor writes them.
+    std::size_t end = name.find_first_not_of("0123456789-", prefix.size());
+    if (end == std::string::npos || end == prefix.size() ||
+        name.substr(end) != kTemporary)
+      continue;
+    int file = open(entry->path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0)
+      continue;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0)
+      unlink(entry->path().c_str());
+    close(file);
+  }
+}
+
+void check_writable(const std::string &path) {
+  AtomicFile probe(path);
+  remove_remains(probe.target());
+}
 
 } // namespace dann

@@ -47,6 +47,9 @@ private:
 /// A file that appears under its name only when it is complete and on disk:
 /// written under a temporary name beside it, synced, renamed. If anything fails
 /// the temporary file is removed and an older file of that name is untouched.
+///
+/// The temporary file of a process that was killed stays until check_writable
+/// finds it: a lock tells such a file from that of a writer at work.
 class AtomicFile {
 public:
   /// Throws InputOutput if the directory is not writable, or if `path` names
@@ -56,13 +59,20 @@ public:
   AtomicFile(const AtomicFile &) = delete;
   AtomicFile &operator=(const AtomicFile &) = delete;
 
+  /// The file that is replaced: `path`, or what it links to.
+  const std::string &target() const { return target_; }
+
   /// Throws InputOutput, e.g. when the disk is full.
   void write(const void *data, std::size_t size);
 
-  /// Gives the file its name. Throws InputOutput.
-  void commit();
+  /// Gives the file its name. The older file of that name, if any, becomes
+  /// NAME.1, that one NAME.2, up to NAME.(keep - 1): of each name there is at
+  /// every moment a file that is complete, or none. Throws InputOutput.
+  void commit(std::int64_t keep = 1);
 
 private:
+  bool create();
+  void shift_older(std::int64_t keep) const;
   [[noreturn]] void fail_errno(const char *action) const;
 
   std::string path_;   // as given, for messages
@@ -72,7 +82,8 @@ private:
 };
 
 /// Throws InputOutput unless an AtomicFile could be made at `path`, so that a
-/// long computation does not end in that error.
+/// long computation does not end in that error. Removes what killed writers of
+/// that file have left.
 void check_writable(const std::string &path);
 
 } // namespace dann

@@ -1,14 +1,20 @@
 // The safetensors format: the length of the header as a little-endian u64, the
 // header as JSON, the elements of all tensors without gaps.
-#include "dann/tensor.hpp"
+//
+// What is written here has a checksum among its metadata: that of the header
+// without it, in the way that this library writes JSON, and of all elements.
+#include "safetensors.h"
 
 #include "elements.h"
 #include "fail.h"
 #include "file.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+#include <zlib.h>
 
 namespace dann {
 
@@ -33,6 +39,29 @@ constexpr TypeName kTypeNames[] = {
 // The format's own limit.
 constexpr std::uint64_t kMaximumHeader = 100'000'000;
 
+constexpr const char *kChecksum = "dann_checksum";
+
+/// CRC-32 of everything added.
+class Checksum {
+public:
+  void add(const void *bytes, std::size_t size) {
+    value_ = crc32_z(value_, static_cast<const Bytef *>(bytes), size);
+  }
+  std::string text() const {
+    char buffer[32];
+    std::snprintf(buffer, sizeof buffer, "crc32:%08lx", value_);
+    return buffer;
+  }
+
+private:
+  uLong value_ = crc32_z(0, nullptr, 0);
+};
+
+/// The one text of a header that checksums and files have.
+std::string to_text(const Json &header) {
+  return header.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 struct Entry {
   std::string name;
   ElementType type;
@@ -45,11 +74,14 @@ class Header {
 public:
   std::vector<Entry> entries;
   Metadata metadata;
+  std::optional<std::string> checksum;
+  std::string text_without_checksum; // if it has one
 
   Header(const std::string &text, const std::string &path) : path_(path) {
     Json json = parse(text);
     if (!json.is_object())
       fail_header("it is not an object");
+    take_checksum(json);
     for (const auto &[name, value] : json.items()) {
       if (name == "__metadata__")
         read_metadata(value);
@@ -91,6 +123,21 @@ private:
     } catch (const Json::exception &) {
       fail_header("it is not JSON");
     }
+  }
+
+  void take_checksum(Json &json) {
+    auto found = json.find("__metadata__");
+    if (found == json.end() || !found->is_object() ||
+        !found->contains(kChecksum))
+      return;
+    const Json &value = (*found)[kChecksum];
+    if (!value.is_string())
+      fail_header(kChecksum, " is not a string");
+    checksum = value.get<std::string>();
+    found->erase(kChecksum);
+    if (found->empty())
+      json.erase(found);
+    text_without_checksum = to_text(json);
   }
 
   void read_metadata(const Json &value) {
@@ -171,24 +218,33 @@ TensorMap load_tensors(const std::string &path, Metadata *metadata) {
                 path);
 
   TensorMap tensors;
+  Checksum checksum;
+  checksum.add(header.text_without_checksum.data(),
+               header.text_without_checksum.size());
   for (Entry &entry : header.entries) {
     Tensor tensor = Tensor::share(entry.type, std::move(entry.shape),
                                   file.read_buffer(entry.end - entry.begin));
+    if (header.checksum)
+      checksum.add(tensor.bytes(), tensor.byte_size());
     check_bools(tensor, path);
     tensors.emplace(std::move(entry.name), std::move(tensor));
   }
   file.expect_end();
+  if (header.checksum && *header.checksum != checksum.text())
+    fail(ErrorCode::InvalidData, path, " is damaged: its checksum is ",
+         *header.checksum, ", but that of its content ", checksum.text());
   if (metadata)
     *metadata = std::move(header.metadata);
   return tensors;
 }
 
-void save_tensors(const std::string &path, const TensorMap &tensors,
-                  const Metadata &metadata) {
+void write_tensors(AtomicFile &file, const TensorMap &tensors,
+                   const Metadata &metadata) {
   // Json sorts its keys, as TensorMap does: the same content is the same file.
   Json json = Json::object();
-  if (!metadata.empty())
-    json["__metadata__"] = metadata;
+  for (const auto &[key, value] : metadata)
+    if (key != kChecksum)
+      json["__metadata__"][key] = value;
   std::uint64_t position = 0;
   for (const auto &[name, tensor] : tensors) {
     auto *known =
@@ -201,15 +257,26 @@ void save_tensors(const std::string &path, const TensorMap &tensors,
                   {"data_offsets", {position, position + tensor.byte_size()}}};
     position += tensor.byte_size();
   }
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = to_text(json);
+  Checksum checksum;
+  checksum.add(text.data(), text.size());
+  for (const auto &[name, tensor] : tensors)
+    checksum.add(tensor.bytes(), tensor.byte_size());
+  json["__metadata__"][kChecksum] = checksum.text();
+  text = to_text(json);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::uint64_t length = text.size();
 
-  AtomicFile file(path);
   file.write(&length, sizeof length);
   file.write(text.data(), text.size());
   for (const auto &[name, tensor] : tensors)
     file.write(tensor.bytes(), tensor.byte_size());
+}
+
+void save_tensors(const std::string &path, const TensorMap &tensors,
+                  const Metadata &metadata) {
+  AtomicFile file(path);
+  write_tensors(file, tensors, metadata);
   file.commit();
 }
 

@@ -156,13 +156,15 @@ using TensorMap = std::map<std::string, Tensor, std::less<>>;
 using Metadata = std::map<std::string, std::string>;
 
 /// Reads a safetensors file; `metadata`, if given, receives its
-/// `__metadata__`. Everything in the file is checked. Throws InputOutput,
+/// `__metadata__` without the checksum. Everything in the file is checked, its
+/// content against the checksum if there is one. Throws InputOutput,
 /// InvalidData or OutOfMemory.
 DANN_API TensorMap load_tensors(const std::string &path,
                                 Metadata *metadata = nullptr);
 
-/// Writes a safetensors file. It appears under its name complete and on disk,
-/// or not at all: whatever was there before survives every failure. Throws
+/// Writes a safetensors file, with a checksum of its content (`dann_checksum`
+/// in its `__metadata__`). It appears under its name complete and on disk, or
+/// not at all: whatever was there before survives every failure. Throws
 /// InputOutput.
 DANN_API void save_tensors(const std::string &path, const TensorMap &tensors,
                            const Metadata &metadata = {});

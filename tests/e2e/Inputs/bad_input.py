@@ -82,7 +82,11 @@ negative = bytearray(checkpoint)
 offset = re.search(rb'"0.wex":\{[^}]*"data_offsets":\[(\d+)', checkpoint)
 begin = 8 + header_size + int(offset.group(1))
 negative[begin : begin + 4] = struct.pack("<f", -0.5)
-write("negative.safetensors", bytes(negative))
+# As others write it, without our checksum: of the same length.
+checksum = re.compile(rb'"dann_checksum":"crc32:[0-9a-f]{8}"')
+write("changed.safetensors", bytes(negative))
+negative = checksum.sub(b'"other_checksm":"crc32:00000000"', bytes(negative))
+write("negative.safetensors", negative)
 
 evaluate = ["eval", "--test-x", "x.npy", "--test-y", "y.npy", "--checkpoint"]
 wide = array("wide.npy", numpy.zeros((20, 785), "f4"))
@@ -127,6 +131,7 @@ cases = [
     (evaluate + ["cut.safetensors"], r"cut.safetensors"),
     (evaluate + ["short.safetensors"], r"short.safetensors"),
     (evaluate + ["negative.safetensors"], r"negative.safetensors.*0\.wex.*-0\.5"),
+    (evaluate + ["changed.safetensors"], r"changed.safetensors is damaged: its checksum"),
     (predict + ["nowhere/y.npy"], r"nowhere/y.npy"),
     (["run", "backward", "--input", "small.safetensors", "--output", "o.safetensors"], r"backward"),
     (["run", "forward", "--input", "small.safetensors", "--output", "o.safetensors"], r"\bx\b"),

@@ -3,6 +3,8 @@
 #include "expect_error.h"
 #include "temporary_directory.h"
 
+#include <cstring>
+
 using namespace dann;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -43,6 +45,65 @@ TEST(Safetensors, RoundTrip) {
   std::string first = read_file(path);
   save_tensors(path, loaded, metadata);
   EXPECT_EQ(read_file(path), first);
+}
+
+// Any bit of what has been written, but for spaces that fill up the header, and
+// for the name of the checksum, which makes it one of others.
+TEST(Safetensors, DamageIsFound) {
+  TemporaryDirectory directory;
+  std::string path = directory / "t.safetensors";
+  Tensor tensor(ElementType::F32, {2, 3});
+  tensor.data<float>()[5] = 2.5f;
+  save_tensors(path,
+               {{"0.wex", tensor}, {"flag", Tensor(ElementType::I8, {1})}},
+               {{"epoch", "7"}});
+  const std::string good = read_file(path);
+  std::uint64_t header;
+  std::memcpy(&header, good.data(), sizeof header);
+  std::size_t padding = 8 + good.substr(8, header).find_last_of('}') + 1;
+  std::size_t name = good.find("dann_checksum");
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    if ((i >= padding && i < 8 + header) || i - name < 13)
+      continue;
+    std::string bad = good;
+    bad[i] = char(bad[i] ^ (1 << i % 8));
+    write_file(path, bad);
+    EXPECT_THROW(load_tensors(path), Error) << "byte " << i;
+  }
+  std::string bad = good;
+  bad.back() ^= 1;
+  write_file(path, bad);
+  EXPECT_ERROR(load_tensors(path), InvalidData,
+               AllOf(HasSubstr(path + " is damaged: its checksum is crc32:"),
+                     HasSubstr("but that of its content crc32:")));
+}
+
+// The checksum, computed anew from its definition with Python's json and zlib.
+TEST(Safetensors, ChecksumIsTheDocumentedOne) {
+  TemporaryDirectory directory;
+  std::string path = directory / "t";
+  Tensor tensor(ElementType::U8, {3});
+  for (std::uint8_t i = 0; i < 3; ++i)
+    tensor.data<std::uint8_t>()[i] = i;
+  save_tensors(path, {{"a", tensor}}, {{"dann_checksum", "old"}, {"b", "c"}});
+  // zlib.crc32(b'{"__metadata__":{"b":"c"},"a":{"data_offsets":[0,3],'
+  //            b'"dtype":"U8","shape":[3]}}' + bytes([0, 1, 2]))
+  EXPECT_THAT(read_file(path),
+              HasSubstr("\"dann_checksum\":\"crc32:a2f5beed\""));
+  Metadata metadata;
+  load_tensors(path, &metadata);
+  EXPECT_EQ(metadata, (Metadata{{"b", "c"}}));
+}
+
+// Written by others: no checksum, and none of ours.
+TEST(Safetensors, FilesWithoutChecksumAreRead) {
+  TemporaryDirectory directory;
+  std::string path = directory / "t";
+  write_file(path, file_of(R"({"__metadata__":{"checksum":"x"},)"
+                           R"("a":{"dtype":"U8","shape":[1],)"
+                           R"("data_offsets":[0,1]}})",
+                           "\x05"));
+  EXPECT_EQ(load_tensors(path)["a"].data<std::uint8_t>()[0], 5);
 }
 
 struct Hostile {
@@ -138,6 +199,10 @@ INSTANTIATE_TEST_SUITE_P(
                         kEight),
                 "occurs twice"},
         Hostile{file_of(R"({"__metadata__":{"a":1}})", ""), "not a string"},
+        Hostile{file_of(R"({"__metadata__":{"dann_checksum":1}})", ""),
+                "dann_checksum is not a string"},
+        Hostile{file_of(R"({"__metadata__":{"dann_checksum":"x"}})", ""),
+                "its checksum is x, but that of its content crc32:"},
         Hostile{file_of(R"({"__metadata__":[]})", ""), "not an object"},
         Hostile{file_of(R"({"a":{"dtype":"BOOL","shape":[1],)"
                         R"("data_offsets":[0,1]}})",
