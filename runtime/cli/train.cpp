@@ -57,6 +57,8 @@ struct TrainOptions {
   std::string checkpoint;
   std::string resume; // empty: resume from `checkpoint`
   std::string log;
+  std::int64_t checkpoint_every = 0; // steps; 0: after epochs only
+  std::int64_t keep = 1;
   std::int64_t evaluate_every = 0; // steps; 0: after epochs only
   CLI::Option *batch_size_option, *learning_rate_option, *seed_option,
       *validation_option, *resume_option;
@@ -175,10 +177,6 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
     return 0;
   }
 
-  auto save = [&] {
-    if (!options.checkpoint.empty())
-      save_checkpoint(options.checkpoint, session, trainer.state());
-  };
   const std::string evaluated = data.evaluated;
   auto evaluate_now = [&] {
     Evaluation result = evaluate(session, data.evaluation);
@@ -192,58 +190,57 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
     return 100 * double(result.errors) / double(data.evaluation.count());
   };
   Clock::time_point begin = Clock::now(), last_record = begin;
-  // Takes what the trainer does not know any more when an epoch is finished.
-  auto write_record = [&](std::int64_t epoch, std::int64_t step,
-                          double train_loss, const Evaluation &result) {
-    Clock::time_point now = Clock::now();
-    log.write({{"epoch", epoch},
-               {"step", step},
-               {"train_loss", train_loss},
+  auto seconds_since = [](Clock::time_point &since, Clock::time_point now) {
+    return std::chrono::duration<double>(now - since).count();
+  };
+  auto write_record = [&](const TrainingProgress &now,
+                          const Evaluation &result) {
+    Clock::time_point time = Clock::now();
+    log.write({{"epoch", now.epoch},
+               {"step", now.step},
+               {"train_loss", now.loss},
                {evaluated + "_loss", result.loss},
                {evaluated + "_error", percent(result)},
                {"errors", result.errors},
                {"samples", data.evaluation.count()},
-               {"learning_rate", trainer.learning_rate()},
-               {"seconds",
-                std::chrono::duration<double>(now - last_record).count()}});
-    last_record = now;
+               {"learning_rate", now.learning_rate},
+               {"seconds", seconds_since(last_record, time)}});
+    last_record = time;
   };
 
   StopSignals signals;
   ProgressBar bar(options.epochs, trainer.steps_per_epoch());
   Table table(evaluated);
-  while (trainer.state().epoch < options.epochs) {
-    begin = Clock::now();
-    std::int64_t epoch = trainer.state().epoch + 1;
-    std::int64_t steps_before = (epoch - 1) * trainer.steps_per_epoch();
-    while (!trainer.epoch_done() && !stop_signal) {
-      trainer.step();
-      std::int64_t step = trainer.steps_done();
-      bar.update(epoch, step - steps_before, trainer.mean_loss());
-      if (options.evaluate_every != 0 && step % options.evaluate_every == 0 &&
-          !trainer.epoch_done())
-        write_record(epoch, step, trainer.mean_loss(), evaluate_now());
-    }
-    if (stop_signal) {
+  TrainingOptions training;
+  training.epochs = options.epochs;
+  training.checkpoint = options.checkpoint;
+  training.checkpoint_every = options.checkpoint_every;
+  training.keep = options.keep;
+  training.progress = [&](const TrainingProgress &now) {
+    bar.update(now.epoch, now.step - (now.epoch - 1) * now.steps_per_epoch,
+               now.loss);
+    if (now.epoch_done) {
+      Evaluation result = evaluate_now();
       bar.clear();
-      save();
-      if (!options.checkpoint.empty())
-        std::fprintf(stderr, "stopped in epoch %lld; continue with --resume\n",
-                     static_cast<long long>(epoch));
-      return 128 + stop_signal;
+      table.add_row(now.epoch, now.loss, result.loss, percent(result),
+                    seconds_since(begin, Clock::now()));
+      // Before the checkpoint: a run that is resumed writes again what the log
+      // says beyond it, but nothing that it lacks.
+      write_record(now, result);
+      begin = Clock::now();
+    } else if (options.evaluate_every != 0 &&
+               now.step % options.evaluate_every == 0) {
+      write_record(now, evaluate_now());
     }
-
-    double train_loss = trainer.mean_loss();
-    Evaluation result = evaluate_now();
-    trainer.finish_epoch();
-    save();
-
-    bar.clear();
-    table.add_row(epoch, train_loss, result.loss, percent(result),
-                  std::chrono::duration<double>(Clock::now() - begin).count());
-    write_record(epoch, trainer.steps_done(), train_loss, result);
-  }
-  return 0;
+    return stop_signal == 0;
+  };
+  if (dann::train(trainer, training, state))
+    return 0;
+  bar.clear();
+  if (!options.checkpoint.empty())
+    std::fprintf(stderr, "stopped in epoch %lld; continue with --resume\n",
+                 static_cast<long long>(state.epoch + 1));
+  return 128 + stop_signal;
 }
 
 } // namespace
@@ -271,11 +268,19 @@ void add_train(CLI::App &app, const ProgramPointer &program, int &exit_status) {
   options->schedule.add_to(command, description.default_schedule);
   options->seed_option = add_seed(command, options->seed);
   add_threads(command, options->threads);
-  command
-      .add_option("--checkpoint", options->checkpoint,
-                  "Where to save the parameters and the state of the training "
-                  "after every epoch, and when stopped by Ctrl-C")
-      ->type_name("FILE");
+  CLI::Option *checkpoint =
+      command
+          .add_option("--checkpoint", options->checkpoint,
+                      "Where to save the parameters and the state of the "
+                      "training after every epoch, and when stopped by Ctrl-C")
+          ->type_name("FILE");
+  add_optional_count(command, "--checkpoint-every", options->checkpoint_every,
+                     "Also save after every N steps")
+      ->needs(checkpoint);
+  add_count(command, "--keep", options->keep,
+            "How many checkpoints to keep: FILE, FILE.1 from before it, FILE.2 "
+            "…")
+      ->needs(checkpoint);
   options->resume_option =
       command
           .add_option("--resume", options->resume,

@@ -1,5 +1,7 @@
 #include "dataset.h"
 
+#include "dann/training.hpp"
+
 #include "array_file.h"
 #include "elements.h"
 #include "execution.h"
@@ -252,6 +254,13 @@ void Batch::gather(const Samples &data, const std::int64_t *indices,
     auto [begin, end] = share(count);
     data.gather(indices, begin, end, x);
   });
+}
+
+void Batch::read(BatchSource &source, const std::int64_t *indices,
+                 std::int64_t count) {
+  resize(count);
+  checked = false;
+  source.read(indices, count, x, y);
 }
 
 DataFiles DataFiles::find(const std::string &directory, DataParts parts) {

@@ -10,6 +10,7 @@
 
 namespace dann {
 
+class BatchSource;
 class Execution;
 
 /// The inputs of a data set, without labels.
@@ -107,7 +108,12 @@ public:
   void gather(const Samples &data, const std::int64_t *indices,
               std::int64_t count, Execution &execution);
 
+  /// Has an application fill the buffers, on the calling thread.
+  void read(BatchSource &source, const std::int64_t *indices,
+            std::int64_t count);
+
   Tensor x, y;
+  bool checked = true; ///< whether the values are known to be in range
 
 private:
   void resize(std::int64_t count);

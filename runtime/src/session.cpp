@@ -523,6 +523,8 @@ void Session::initialize(std::int64_t seed) {
 
 void Session::load_parameters(const std::string &path) {
   TensorMap values = load_tensors(path);
+  for (const StateTensor &state : impl_->description.state_tensors)
+    values.erase(state.name);
   try {
     set_parameters(values);
   } catch (const Error &error) {
@@ -631,12 +633,14 @@ Execution &SessionAccess::execution(Session &session) {
 double SessionAccess::train_step(Session &session, const Batch &batch,
                                  double learning_rate,
                                  std::int64_t random_key) {
-  return session.impl_->train_step({"x", &batch.x, true}, {"y", &batch.y, true},
+  return session.impl_->train_step({"x", &batch.x, batch.checked},
+                                   {"y", &batch.y, batch.checked},
                                    learning_rate, random_key);
 }
 
 Evaluation SessionAccess::evaluate(Session &session, const Batch &batch) {
-  return session.impl_->evaluate({"x", &batch.x, true}, {"y", &batch.y, true});
+  return session.impl_->evaluate({"x", &batch.x, batch.checked},
+                                 {"y", &batch.y, batch.checked});
 }
 
 } // namespace dann

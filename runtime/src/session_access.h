@@ -12,9 +12,9 @@ class Batch;
 struct SessionAccess {
   static Execution &execution(Session &session);
 
-  /// Session::train_step and Session::evaluate on samples that the data set has
-  /// checked already: their values are not looked at again. The random numbers
-  /// of the step are those of `random_key`.
+  /// Session::train_step and Session::evaluate on a batch; values that a data
+  /// set has checked already are not looked at again. The random numbers of the
+  /// step are those of `random_key`.
   static double train_step(Session &session, const Batch &batch,
                            double learning_rate, std::int64_t random_key);
   static Evaluation evaluate(Session &session, const Batch &batch);

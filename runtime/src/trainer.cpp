@@ -1,229 +1,83 @@
 #include "trainer.h"
 
-#include "elements.h"
 #include "fail.h"
-#include "parameter_check.h"
+#include "file.h"
 #include "random.h"
 #include "session_access.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <numeric>
-#include <optional>
 
 namespace dann {
 
+BatchSource::~BatchSource() = default;
+
+TrainingState TrainingState::defaults(const Program &program) {
+  const Description &description = program.description();
+  TrainingState state;
+  state.batch_size = description.default_batch_size;
+  state.learning_rate = description.default_learning_rate;
+  state.schedule = description.default_schedule;
+  return state;
+}
+
 namespace {
 
-constexpr const char *kFormatVersion = "1";
-
-// Samples in one call when there is no minibatch to decide it: enough for
-// products at full speed, few enough for the activations to stay in cache.
-constexpr std::int64_t kEvaluationBatch = 500;
-
-/// Exact, so that a resumed run continues with the very same numbers.
-std::string exact_text(double value) {
-  char buffer[64];
-  auto end = std::to_chars(buffer, buffer + sizeof buffer, value,
-                           std::chars_format::hex)
-                 .ptr;
-  return std::string(buffer, end);
+const Description &require_training(const Session &session) {
+  const Description &program = session.program().description();
+  if (program.classes == 0)
+    fail(ErrorCode::InvalidArgument, "the model ", program.name,
+         " was not compiled for training");
+  return program;
 }
 
-template <typename... Format>
-bool parse(const std::string &text, auto &value, Format... format) {
-  auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), value, format...);
-  return error == std::errc() && end == text.data() + text.size();
+/// `state` for so many samples, if they fit together.
+TrainingState checked_state(const Session &session, TrainingState state,
+                            std::int64_t sample_count) {
+  require_training(session);
+  if (sample_count <= 0)
+    fail(ErrorCode::InvalidArgument, "there are ", sample_count,
+         " samples to train on");
+  if (state.sample_count == 0)
+    state.sample_count = sample_count;
+  if (const char *field = find_invalid(state))
+    fail(ErrorCode::InvalidArgument, "the training state is impossible: its ",
+         field, " is wrong");
+  if (state.sample_count != sample_count)
+    fail(ErrorCode::Incompatible, "the training to resume used ",
+         state.sample_count, " samples, but the data has ", sample_count);
+  return state;
 }
 
-/// Reads the training state of a checkpoint's metadata.
-class StateReader {
-public:
-  StateReader(const Metadata &metadata, const std::string &path)
-      : metadata_(metadata), path_(path) {}
-
-  TrainingState read() {
-    TrainingState state;
-    state.seed = integer("seed");
-    state.batch_size = integer("batch_size");
-    state.learning_rate = number("learning_rate");
-    state.sample_count = integer("sample_count");
-    // Older checkpoints know nothing of it.
-    if (metadata_.count("validation_samples"))
-      state.validation_samples = integer("validation_samples");
-    state.epoch = integer("epoch");
-    state.schedule = read_schedule();
-    state.position = integer("position");
-    state.loss_sum = number("loss_sum");
-    check(state.batch_size > 0, "batch_size");
-    check(state.learning_rate > 0, "learning_rate");
-    check(state.sample_count > 0, "sample_count");
-    check(state.validation_samples >= 0, "validation_samples");
-    // As many as the command line allows; far from overflow in products.
-    check(state.epoch >= 0 && state.epoch <= INT32_MAX, "epoch");
-    // Positions lie between minibatches.
-    check(state.position >= 0 && state.position <= state.sample_count &&
-              (state.position % state.batch_size == 0 ||
-               state.position == state.sample_count),
-          "position");
-    return state;
-  }
-
-private:
-  /// Constant in checkpoints of programs that knew nothing else.
-  Schedule read_schedule() {
-    Schedule schedule;
-    if (metadata_.count("schedule") == 0)
-      return schedule;
-    bool known = false;
-    for (Decay decay :
-         {Decay::Constant, Decay::Exponential, Decay::Stepwise, Decay::Cosine})
-      if (text("schedule") == name_of(decay)) {
-        schedule.decay = decay;
-        known = true;
-      }
-    check(known, "schedule");
-    schedule.factor = number("schedule_factor");
-    schedule.steps = integer("schedule_steps");
-    schedule.minimum = number("schedule_minimum");
-    schedule.warmup = integer("warmup");
-    check(schedule.is_valid(), "schedule");
-    return schedule;
-  }
-
-  void check(bool condition, const char *key) {
-    if (!condition)
-      fail(ErrorCode::InvalidData, path_,
-           " has a damaged training state: ", key, " is '", metadata_.at(key),
-           "'");
-  }
-
-  const std::string &text(const char *key) {
-    auto found = metadata_.find(key);
-    if (found == metadata_.end())
-      fail(ErrorCode::Incompatible, path_,
-           " holds parameters but no training to resume: it has no ", key);
-    return found->second;
-  }
-
-  std::int64_t integer(const char *key) {
-    std::int64_t value = 0;
-    check(parse(text(key), value), key);
-    return value;
-  }
-
-  double number(const char *key) {
-    double value = 0;
-    check(parse(text(key), value, std::chars_format::hex) &&
-              std::isfinite(value),
-          key);
-    return value;
-  }
-
-  const Metadata &metadata_;
-  const std::string &path_;
-};
-
-/// Reads a checkpoint's file and checks that it is of the session's model. The
-/// parameters themselves are checked when the session takes them.
-TensorMap read_checkpoint(const std::string &path, const Session &session,
-                          Metadata &metadata) {
-  TensorMap parameters = load_tensors(path, &metadata);
-  const std::string &name = session.program().description().name;
-  auto model = metadata.find("model");
-  if (model != metadata.end() && model->second != name)
-    fail(ErrorCode::Incompatible, path, " is a checkpoint of the model ",
-         model->second, ", not of ", name);
-  auto version = metadata.find("format_version");
-  if (version != metadata.end() && version->second != kFormatVersion)
-    fail(ErrorCode::Incompatible, path, " has the format version ",
-         version->second, "; this program reads ", kFormatVersion);
-  return parameters;
-}
-
-/// Takes the optimizer's states out of what a checkpoint holds.
-TensorMap extract_states(const Session &session, TensorMap &tensors) {
-  TensorMap states;
-  for (const StateTensor &state : session.program().description().state_tensors)
-    if (auto found = tensors.find(state.name); found != tensors.end())
-      states.insert(tensors.extract(found));
-  return states;
-}
-
-/// Parameters, and the states of the optimizer if they are asked for: all or
-/// nothing.
-void take_tensors(const std::string &path, Session &session, TensorMap tensors,
-                  bool with_states) {
-  TensorMap states = extract_states(session, tensors);
+/// The numbers of the state's samples in the order of its epoch.
+std::vector<std::int64_t> order_of(const TrainingState &state) {
   try {
-    if (with_states)
-      checked_states(session.program().description(), states);
-    session.set_parameters(tensors);
-    if (with_states)
-      session.set_optimizer_state(states);
-  } catch (const Error &error) {
-    fail(ErrorCode::Incompatible, path, ": ", error.what());
+    return shuffled_indices(state.sample_count, state.seed, state.epoch);
+  } catch (const std::exception &) { // bad_alloc, or length_error
+    fail(ErrorCode::OutOfMemory, "out of memory: could not shuffle ",
+         state.sample_count, " samples");
   }
 }
 
 } // namespace
 
-void save_checkpoint(const std::string &path, const Session &session,
-                     const TrainingState &state) {
-  // The loss of a step tells nothing of the parameters after it.
-  TensorMap tensors = session.parameters();
-  tensors.merge(session.optimizer_state());
-  for (const auto &[name, value] : tensors)
-    if (std::int64_t index = find_not_finite(value); index >= 0)
-      fail(ErrorCode::Diverged, "training diverged: element ", index, " of ",
-           name, " is ", element_text(value, index), " in epoch ",
-           state.epoch + 1, " at a learning rate of ", state.learning_rate);
-  save_tensors(
-      path, tensors,
-      {{"format_version", kFormatVersion},
-       {"model", session.program().description().name},
-       {"seed", std::to_string(state.seed)},
-       {"batch_size", std::to_string(state.batch_size)},
-       {"learning_rate", exact_text(state.learning_rate)},
-       {"schedule", name_of(state.schedule.decay)},
-       {"schedule_factor", exact_text(state.schedule.factor)},
-       {"schedule_steps", std::to_string(state.schedule.steps)},
-       {"schedule_minimum", exact_text(state.schedule.minimum)},
-       {"warmup", std::to_string(state.schedule.warmup)},
-       {"sample_count", std::to_string(state.sample_count)},
-       {"validation_samples", std::to_string(state.validation_samples)},
-       {"epoch", std::to_string(state.epoch)},
-       {"position", std::to_string(state.position)},
-       {"loss_sum", exact_text(state.loss_sum)}});
-}
-
-TrainingState load_checkpoint(const std::string &path, Session &session) {
-  Metadata metadata;
-  TensorMap tensors = read_checkpoint(path, session, metadata);
-  TrainingState state = StateReader(metadata, path).read();
-  take_tensors(path, session, std::move(tensors), /*with_states=*/true);
-  return state;
-}
-
-void load_checkpoint_parameters(const std::string &path, Session &session) {
-  Metadata metadata;
-  TensorMap tensors = read_checkpoint(path, session, metadata);
-  take_tensors(path, session, std::move(tensors), /*with_states=*/false);
-}
+Trainer::Trainer(Session &session, const Dataset *data, BatchSource *source,
+                 std::int64_t sample_count, const TrainingState &state)
+    : session_(session), data_(data), source_(source),
+      state_(checked_state(session, state, sample_count)),
+      order_(order_of(state_)),
+      batch_(session.program().description(),
+             std::min(state.batch_size, sample_count)) {}
 
 Trainer::Trainer(Session &session, const Dataset &data,
                  const TrainingState &state)
-    : session_(session), data_(data), state_(state),
-      order_(shuffled_indices(data.count(), state.seed, state.epoch)),
-      batch_(session.program().description(),
-             std::min(state.batch_size, data.count())) {
-  if (state.sample_count != data.count())
-    fail(ErrorCode::Incompatible, "the training to resume used ",
-         state.sample_count, " samples, but the data has ", data.count());
-}
+    : Trainer(session, &data, nullptr, data.count(), state) {}
+
+Trainer::Trainer(Session &session, BatchSource &source,
+                 const TrainingState &state)
+    : Trainer(session, nullptr, &source, source.sample_count(), state) {}
 
 std::int64_t Trainer::steps_per_epoch() const {
   return (state_.sample_count - 1) / state_.batch_size + 1;
@@ -247,9 +101,12 @@ double Trainer::mean_loss() const {
 void Trainer::step() {
   std::int64_t left = state_.sample_count - state_.position;
   std::int64_t count = std::min(state_.batch_size, left);
-  batch_.gather(data_, order_.data() + state_.position, count,
-                SessionAccess::execution(session_),
-                std::min(state_.batch_size, left - count));
+  const std::int64_t *indices = order_.data() + state_.position;
+  if (data_)
+    batch_.gather(*data_, indices, count, SessionAccess::execution(session_),
+                  std::min(state_.batch_size, left - count));
+  else
+    batch_.read(*source_, indices, count);
   double rate = learning_rate();
   double loss = SessionAccess::train_step(
       session_, batch_, rate, random_key(state_.seed, steps_done()));
@@ -265,10 +122,83 @@ void Trainer::finish_epoch() {
   ++state_.epoch;
   state_.position = 0;
   state_.loss_sum = 0;
-  order_ = shuffled_indices(state_.sample_count, state_.seed, state_.epoch);
+  order_ = order_of(state_);
+}
+
+bool train(Trainer &trainer, const TrainingOptions &options,
+           TrainingState &state) {
+  Session &session = trainer.session();
+  auto check = [](bool condition, const auto &...sentence) {
+    if (!condition)
+      fail(ErrorCode::InvalidArgument, sentence...);
+  };
+  check(options.epochs >= 0 && options.epochs <= INT32_MAX, "epochs is ",
+        options.epochs);
+  check(options.checkpoint_every >= 0, "checkpoint_every is ",
+        options.checkpoint_every);
+  check(options.keep >= 1, "keep is ", options.keep,
+        ", but the last checkpoint is always kept");
+  check(!options.checkpoint.empty() ||
+            (options.checkpoint_every == 0 && options.keep == 1),
+        "checkpoint_every and keep need a checkpoint");
+  if (!options.checkpoint.empty())
+    check_writable(options.checkpoint);
+
+  state = trainer.state();
+  std::int64_t epochs = options.epochs != 0
+                            ? options.epochs
+                            : session.program().description().default_epochs;
+  while (state.epoch < epochs) {
+    // Done already in a checkpoint from between an epoch's last step and its
+    // end.
+    if (!trainer.epoch_done())
+      trainer.step();
+    state = trainer.state();
+    TrainingProgress progress{state.epoch + 1,           trainer.steps_done(),
+                              trainer.steps_per_epoch(), trainer.mean_loss(),
+                              trainer.learning_rate(),   trainer.epoch_done()};
+    bool go_on = !options.progress || options.progress(progress);
+    if (progress.epoch_done)
+      trainer.finish_epoch();
+    state = trainer.state();
+    bool due = options.checkpoint_every != 0 &&
+               progress.step % options.checkpoint_every == 0;
+    if (!options.checkpoint.empty() && (progress.epoch_done || !go_on || due))
+      save_checkpoint(options.checkpoint, session, state, options.keep);
+    if (!go_on)
+      break;
+  }
+  return state.epoch >= epochs;
+}
+
+bool train(Session &session, const Tensor &x, const Tensor &y,
+           TrainingState &state, const TrainingOptions &options) {
+  auto make_data = [&] {
+    const Description &program = require_training(session);
+    try {
+      return Dataset(Samples(x, program, "x"), y, program, "y");
+    } catch (const Error &error) {
+      if (error.code() != ErrorCode::InvalidData)
+        throw;
+      fail(ErrorCode::InvalidArgument, error.what());
+    }
+  };
+  Dataset data = make_data();
+  Trainer trainer(session, data, state);
+  return train(trainer, options, state);
+}
+
+bool train(Session &session, BatchSource &source, TrainingState &state,
+           const TrainingOptions &options) {
+  Trainer trainer(session, source, state);
+  return train(trainer, options, state);
 }
 
 namespace {
+
+// Samples in one call when there is no minibatch to decide it: enough for
+// products at full speed, few enough for the activations to stay in cache.
+constexpr std::int64_t kEvaluationBatch = 500;
 
 /// Calls `f` with batches that cover all samples in order.
 template <typename Data, typename F>

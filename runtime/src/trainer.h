@@ -2,7 +2,7 @@
 #ifndef DANN_RUNTIME_TRAINER_H
 #define DANN_RUNTIME_TRAINER_H
 
-#include "dann/session.hpp"
+#include "dann/training.hpp"
 
 #include "dataset.h"
 
@@ -11,43 +11,24 @@
 
 namespace dann {
 
-/// Where a training run stands. With the parameters it determines the rest of
-/// the run.
-struct TrainingState {
-  std::int64_t seed;
-  std::int64_t batch_size;
-  double learning_rate;
-  std::int64_t sample_count; ///< of the training set, without those held out
-  std::int64_t validation_samples = 0; ///< how many are held out
-
-  std::int64_t epoch = 0;    ///< epochs completed
-  std::int64_t position = 0; ///< samples of the next epoch already seen
-  double loss_sum = 0;       ///< of those samples
-
-  Schedule schedule = {}; ///< of the learning rate
-};
-
-/// Saves parameters and state, all or nothing. Throws InputOutput, or Diverged
-/// if a parameter is not finite.
-void save_checkpoint(const std::string &path, const Session &session,
-                     const TrainingState &state);
-
-/// Takes the parameters into the session and returns the state. Throws
-/// InputOutput, InvalidData, or Incompatible for the checkpoint of another
-/// model or one without a training state; the session is then as before.
-TrainingState load_checkpoint(const std::string &path, Session &session);
-
 /// Takes the parameters only.
 void load_checkpoint_parameters(const std::string &path, Session &session);
 
-/// Trains a session on minibatches of a shuffled data set. The sequence of
-/// steps depends on the state alone.
+/// The name of a field of the state that has an impossible value, or null.
+const char *find_invalid(const TrainingState &state);
+
+/// Trains a session on minibatches of shuffled samples. The sequence of steps
+/// depends on the state alone.
 class Trainer {
 public:
-  /// `session` and `data` have to outlive the trainer. Throws Incompatible if
-  /// the state belongs to a data set of another size.
+  /// What is given has to outlive the trainer. The state's sample count may be
+  /// 0: that of the samples. Throws InvalidArgument for a state that cannot be
+  /// or a program that does not train, Incompatible if the state belongs to
+  /// another number of samples.
   Trainer(Session &session, const Dataset &data, const TrainingState &state);
+  Trainer(Session &session, BatchSource &source, const TrainingState &state);
 
+  Session &session() const { return session_; }
   const TrainingState &state() const { return state_; }
 
   std::int64_t steps_per_epoch() const;
@@ -74,12 +55,20 @@ public:
   void finish_epoch();
 
 private:
+  Trainer(Session &session, const Dataset *data, BatchSource *source,
+          std::int64_t sample_count, const TrainingState &state);
+
   Session &session_;
-  const Dataset &data_;
+  const Dataset *data_; // or null,
+  BatchSource *source_; // and then this is not
   TrainingState state_;
   std::vector<std::int64_t> order_; // of the samples in this epoch
   Batch batch_;
 };
+
+/// The public `train` with a trainer at hand.
+bool train(Trainer &trainer, const TrainingOptions &options,
+           TrainingState &state);
 
 /// Mean loss and number of errors over a data set.
 Evaluation evaluate(Session &session, const Dataset &data);

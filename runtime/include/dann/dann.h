@@ -221,8 +221,9 @@ DANN_C_API int32_t dann_session_get_threads(const dann_session *session);
 DANN_C_API dann_error *dann_session_initialize(dann_session *session,
                                                int64_t seed);
 
-/* A safetensors file with all parameters of the program and nothing else. It
- * appears under its name complete and on disk, or not at all. */
+/* A safetensors file with all parameters of the program; to be loaded, it may
+ * hold the optimizer's state besides, which is not taken. It appears under its
+ * name complete and on disk, or not at all. */
 DANN_C_API dann_error *dann_session_load_parameters(dann_session *session,
                                                     const char *path);
 DANN_C_API dann_error *dann_session_save_parameters(const dann_session *session,
@@ -285,6 +286,117 @@ DANN_C_API dann_error *dann_results_get(const dann_results *results,
                                         dann_named_tensor *result);
 
 DANN_C_API void dann_results_destroy(dann_results *results);
+
+/*===- Training for whole epochs ------------------------------------------===*/
+
+/* How a learning rate falls; dann/program.hpp has the formulas. */
+typedef enum dann_decay {
+  DANN_CONSTANT = 0,
+  DANN_EXPONENTIAL = 1,
+  DANN_STEPWISE = 2,
+  DANN_COSINE = 3
+} dann_decay;
+
+/* How a session is trained, and where the training stands. With the session's
+ * parameters and optimizer state it determines all further steps. */
+typedef struct dann_training_state {
+  size_t size;  /* in: sizeof(dann_training_state) */
+  int64_t seed; /* of the order of the samples, and of random layers */
+  int64_t batch_size;
+  double learning_rate;
+  int64_t sample_count;       /* in an epoch; 0 before the first step */
+  int64_t validation_samples; /* held out by the caller; kept for it */
+  int64_t epoch;              /* epochs completed */
+  int64_t position;           /* samples of the next epoch already seen */
+  double loss_sum;            /* of those samples */
+  dann_decay decay;           /* of the learning rate */
+  double decay_factor;        /* in (0, 1]: for every decay_steps steps */
+  int64_t decay_steps;        /* positive */
+  double decay_minimum;       /* in [0, 1]: what a cosine ends at */
+  int64_t warmup;             /* steps in which the rate rises */
+} dann_training_state;
+
+/* The beginning of a training with batch size, learning rate and schedule of
+ * the program, and the seed 0. */
+DANN_C_API dann_error *
+dann_program_get_training_defaults(const dann_program *program,
+                                   dann_training_state *state);
+
+/* What is known after a step. */
+typedef struct dann_training_progress {
+  size_t size;   /* of what the library fills */
+  int64_t epoch; /* the step's, counted from 1 */
+  int64_t step;  /* how many since the first epoch began */
+  int64_t steps_per_epoch;
+  double loss; /* mean over the samples of the epoch, each at its own step */
+  double learning_rate; /* of the next step */
+  int32_t epoch_done;   /* not 0: this was the last step of its epoch */
+} dann_training_progress;
+
+typedef struct dann_training_options {
+  size_t size; /* sizeof(dann_training_options) */
+  /* How many epochs in total, those that the state has completed included; 0
+   * for the program's default. */
+  int64_t epochs;
+  /* Called after every step, on the caller's thread, if not NULL. It may use
+   * the session. If it returns anything but 0, the training ends there. */
+  int32_t (*progress)(void *context, const dann_training_progress *progress);
+  void *context; /* handed to `progress` */
+  /* Where to save after every epoch, and when `progress` ends the training;
+   * NULL: nowhere. */
+  const char *checkpoint;
+  int64_t checkpoint_every; /* save after every so many steps too; 0: no */
+  /* How many checkpoints to keep, those before the last one with .1, .2, ...
+   * appended to their names; 0 stands for 1. */
+  int64_t keep;
+} dann_training_options;
+
+/* Samples to train on, by numbers. */
+typedef struct dann_batch_source {
+  size_t size;          /* sizeof(dann_batch_source) */
+  int64_t sample_count; /* in an epoch */
+  /* Writes the samples of those numbers to `x`, one after the other in the
+   * program's element type, and their labels to `y`. Called once a step on the
+   * caller's thread; the values are checked. Anything but 0 ends the training
+   * with DANN_INVALID_DATA. */
+  int32_t (*read)(void *context, const int64_t *indices, int64_t count, void *x,
+                  int64_t *y);
+  void *context; /* handed to `read` */
+} dann_batch_source;
+
+/* Trains on shuffled minibatches of the samples x [samples, ...input shape]
+ * with the labels y [samples] until `options->epochs` are completed;
+ * `finished`, which may be NULL, then receives 1; or until `options->progress`
+ * says so, then 0. `state` says where to begin, and then always where the
+ * training stands. `options` may be NULL. Unsigned bytes in x are mapped from 0
+ * ... 255 onto the program's input range.
+ *
+ * DANN_INVALID_ARGUMENT before the first step for what is wrong with x, y,
+ * state or options; DANN_DIVERGED if a loss or, in a checkpoint, a parameter is
+ * not finite; DANN_INPUT_OUTPUT if a checkpoint cannot be saved. The session
+ * keeps the steps done until then. */
+DANN_C_API dann_error *
+dann_session_train(dann_session *session, const dann_tensor *x,
+                   const dann_tensor *y, dann_training_state *state,
+                   const dann_training_options *options, int32_t *finished);
+
+/* The same on the samples of `source`. */
+DANN_C_API dann_error *
+dann_session_train_from(dann_session *session, const dann_batch_source *source,
+                        dann_training_state *state,
+                        const dann_training_options *options,
+                        int32_t *finished);
+
+/* Saves and loads parameters, optimizer state and training state, all or
+ * nothing. DANN_INVALID_DATA if a file is damaged, DANN_INCOMPATIBLE if it is a
+ * checkpoint of another model or holds no training state, DANN_DIVERGED if a
+ * value to save is not finite. */
+DANN_C_API dann_error *
+dann_session_save_checkpoint(const dann_session *session, const char *path,
+                             const dann_training_state *state);
+DANN_C_API dann_error *dann_session_load_checkpoint(dann_session *session,
+                                                    const char *path,
+                                                    dann_training_state *state);
 
 /*===- Export -------------------------------------------------------------===*/
 

@@ -16,5 +16,6 @@
 #include "dann/program.hpp"
 #include "dann/session.hpp"
 #include "dann/tensor.hpp"
+#include "dann/training.hpp"
 
 #endif // DANN_DANN_HPP

@@ -61,9 +61,10 @@ public:
   /// afresh.
   void initialize(std::int64_t seed);
 
-  /// Takes the parameters from a safetensors file, which has to hold all of
-  /// them and nothing else. Throws InputOutput, InvalidData, or Incompatible
-  /// if it belongs to another model.
+  /// Takes the parameters from a safetensors file, e.g. a checkpoint. It has to
+  /// hold all of them, and nothing else but the optimizer's state, which is not
+  /// taken. Throws InputOutput, InvalidData, or Incompatible if it belongs to
+  /// another model.
   void load_parameters(const std::string &path);
   void save_parameters(const std::string &path) const;
 

@@ -262,6 +262,42 @@ TEST_F(CommandLine, ASignalSavesInTheMiddleOfAnEpoch) {
   }
 }
 
+TEST_F(CommandLine, OlderCheckpointsAreKept) {
+  std::string options = "train --data . --seed 3 --checkpoint c ";
+  ASSERT_EQ(run(options + "--epochs 1 --checkpoint-every 10 --keep 3").status,
+            0);
+  // After steps 10, 20, 30 and 38, the epoch's last.
+  auto position = [&](const char *name) {
+    Metadata metadata;
+    load_tensors(directory / name, &metadata);
+    return metadata["epoch"] + ":" + metadata["position"];
+  };
+  EXPECT_EQ(position("c"), "1:0");
+  EXPECT_EQ(position("c.1"), "0:240");
+  EXPECT_EQ(position("c.2"), "0:160");
+  EXPECT_FALSE(std::filesystem::exists(directory / "c.3"));
+  std::string whole = read_file(directory / "c");
+  ASSERT_EQ(run(options + "--epochs 1 --resume c.2").status, 0);
+  EXPECT_EQ(read_file(directory / "c"), whole);
+
+  expect_error("train --data . --checkpoint-every 10",
+               "--checkpoint-every requires --checkpoint");
+  expect_error("train --data . --keep 2", "--keep requires --checkpoint");
+  expect_error(options + "--keep 0", "not '0'");
+  expect_error(options + "--checkpoint-every 0", "not '0'");
+}
+
+TEST_F(CommandLine, ADamagedCheckpointIsRefused) {
+  run("train --data . --epochs 1 --checkpoint c");
+  std::string bytes = read_file(directory / "c");
+  bytes[bytes.size() - 3] ^= 4;
+  write_file(directory / "c", bytes);
+  expect_error("eval --data . --checkpoint c", "c is damaged: its checksum");
+  expect_error("train --data . --epochs 2 --checkpoint c --resume",
+               "c is damaged: its checksum");
+  EXPECT_EQ(read_file(directory / "c"), bytes);
+}
+
 TEST_F(CommandLine, BadInputIsOneError) {
   expect_error("", "no command");
   expect_error("foo", "unknown command foo");
