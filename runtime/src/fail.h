@@ -15,9 +15,15 @@ template <typename... Parts> std::string concat(const Parts &...parts) {
   return out.str();
 }
 
+/// The parts may come from files: what would end the line, or command a
+/// terminal, becomes '?'.
 template <typename... Parts>
 [[noreturn]] void fail(ErrorCode code, const Parts &...parts) {
-  throw Error(code, concat(parts...));
+  std::string sentence = concat(parts...);
+  for (char &c : sentence)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = '?';
+  throw Error(code, sentence);
 }
 
 } // namespace dann

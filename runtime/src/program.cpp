@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <dlfcn.h>
+#include <google/protobuf/stubs/logging.h>
 #include <limits>
 #include <set>
 
@@ -54,6 +55,8 @@ public:
   explicit DescriptionReader(const ModelAbi &model) : model_(model) {}
 
   proto::Program parse() const {
+    // Of strings that are not UTF-8, the library would print a line.
+    google::protobuf::LogSilencer silencer;
     proto::Program program;
     if (!model_.program || model_.program_size > std::size_t(INT32_MAX) ||
         !program.ParseFromArray(model_.program, int(model_.program_size)))

@@ -11,7 +11,4 @@
 /// be parsed are left as they are. The same seed gives the same change.
 std::string mutateModel(const std::string &bytes, uint64_t seed);
 
-/// Flips, repeats, inserts or drops bytes.
-std::string mutateBytes(std::string bytes, uint64_t seed);
-
 #endif // DANN_TESTS_FUZZ_MODEL_MUTATOR_H

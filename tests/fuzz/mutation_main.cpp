@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "byte_mutator.h"
 #include "model_mutator.h"
 
 #include <algorithm>

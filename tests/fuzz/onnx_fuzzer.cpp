@@ -7,6 +7,7 @@
 
 #include "frontend/Onnx/OnnxImport.h"
 
+#include "byte_mutator.h"
 #include "model_mutator.h"
 
 #include "mlir/IR/BuiltinTypes.h"

@@ -38,6 +38,17 @@ TEST(Program, DescribesTheModel) {
   EXPECT_EQ(train_step.operations[2].flops_per_sample, 24);
 }
 
+// Whoever embeds the library says what is printed.
+TEST(Program, ADamagedDescriptionPrintsNothing) {
+  proto::Program description = linear_description();
+  LinearModel model(description);
+  model.serialized.replace(model.serialized.find("linear"), 2, "\xff\xfe");
+  testing::internal::CaptureStderr();
+  EXPECT_ERROR(Program::from_model(model.abi), InvalidData,
+               HasSubstr("it cannot be parsed"));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(Program, ScratchMemoryGrowsWithGroupsOfSamples) {
   Scratch scratch{100, 1000, 10, 20};
   EXPECT_EQ(scratch.bytes(0), 100);

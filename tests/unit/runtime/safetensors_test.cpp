@@ -133,6 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{file_of("[]", ""), "not an object"},
         Hostile{file_of("{\"a\":1", ""), "not JSON"},
         Hostile{file_of("{\"a\":1}", ""), "tensor a has no dtype"},
+        Hostile{file_of(R"({"a\n\u001b[2Jb":1})", ""),
+                "tensor a??[2Jb has no dtype"},
         Hostile{file_of("{\"\xff\":1}", ""), "not JSON"},
         Hostile{file_of(std::string(100'000, '['), ""), "not JSON"},
         Hostile{file_of(R"({"a":{"dtype":"F8","shape":[1],)"
