@@ -45,7 +45,7 @@ def main():
     passed, cases = re.search(r"^\| all \| (\d+) \| (\d+) \|$", table, re.M).groups()
     if f"{passed} of {cases} pass" not in readme.replace("\n", " "):
         problems.append(f"README.md: of ONNX's cases {passed} of {cases} pass")
-    pages = [root / "README.md", root / "CONTRIBUTING.md"]
+    pages = sorted(root.glob("*.md")) + sorted(root.glob("[a-z]*/README.md"))
     pages += sorted((root / "docs").rglob("*.md"))
     for page in pages:
         problems += broken_links(page)
