@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "runtime": {"runtime", "public headers", "compiled models", "protobuf"},
     "runtime/cli": {"runtime/cli", "runtime", "public headers", "compiled models", "protobuf"},
     "examples": {"public headers"},
+    "examples/plugin": {"examples/plugin", "dialect", "MLIR"},
 }
 # Where an include leads by how it begins; the first that fits counts.
 BY_PREFIX = [
@@ -34,6 +35,7 @@ BY_PREFIX = [
     (r"passes/", "passes"),
     (r"frontend/|model\.pb\.h|onnx\.pb\.h", "frontend"),
     (r"compiler/", "compiler"),
+    (r"Smooth\w+\.(h|cpp)\.inc", "examples/plugin"),
     (r"dann/", "public headers"),
     (r"model_abi\.h|program\.pb\.h", "compiled models"),
     (r"(mlir|llvm|mlir-c|llvm-c)/", "MLIR"),
@@ -47,9 +49,8 @@ def part_of(path):
     """The part that a file belongs to, by its path in the repository."""
     if path.match("*/include/dann/*"):
         return "public headers"
-    if path.parts[:2] == ("runtime", "cli"):
-        return "runtime/cli"
-    return path.parts[0]
+    folder = "/".join(path.parts[:2])
+    return folder if folder in MAY_INCLUDE else path.parts[0]
 
 
 def target_of(root, file, quoted, include):
