@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the benchmarks need, builds, and runs them all: dann against
 # PyTorch, ONNX Runtime and what the machine can do, a step of an E/I VGG16
-# against PyTorch, then test errors on Fashion-MNIST. Prints Markdown; tables, a plot, logs and results.json stay in
-# build/benchmarks/.
+# against PyTorch, what a call costs, then test errors on Fashion-MNIST. Prints
+# Markdown; tables, a plot, logs and results.json stay in build/benchmarks/.
 #
 # On an idle machine it takes about half an hour. Another process that computes
 # at the same time slows programs with several threads out of all proportion:
@@ -20,7 +20,7 @@ packages=build/benchmarks/packages
 
 scripts/install-dependencies.sh benchmark
 scripts/build.sh
-cmake --build build --target dann_product_bound
+cmake --build build --target dann_product_bound dann_call_overhead
 
 if ! cmp -s benchmarks/package.json "$packages/package.json" ||
   [[ ! -d $packages/node_modules/onnxruntime-node ]]; then
@@ -36,6 +36,8 @@ fi
 echo
 /usr/bin/python3 benchmarks/vgg16.py
 /usr/bin/python3 benchmarks/recurrent.py
+echo
+/usr/bin/python3 benchmarks/call_overhead.py build/bin/dann_call_overhead
 
 for argument in "$@"; do
   [[ $argument != --quick ]] || exit 0

@@ -22,7 +22,7 @@ test=(
 )
 benchmark=(
   python3 python3-numpy python3-torch python3-onnx python3-matplotlib
-  libopenblas0-openmp
+  libopenblas0-openmp libbenchmark-dev
 )
 # A node that did not come from Debian brings its own npm, and conflicts with
 # Debian's.
