@@ -2,7 +2,8 @@
 // `forward` of a small network on one sample and one thread,
 //
 //   generated  the compiled function alone, called again and again
-//   run        Session::run, which finds, checks and binds its inputs, and gives
+//   run        Session::run, which finds, checks and binds its inputs, and
+//   gives
 //              results in memory of their own
 //   forward    Session::forward, the same without names
 //
@@ -18,7 +19,9 @@ using namespace dann;
 
 namespace {
 
-std::shared_ptr<const Program> load() { return Program::from_model(dann_model); }
+std::shared_ptr<const Program> load() {
+  return Program::from_model(dann_model);
+}
 
 Tensor sample(const Description &program) {
   Shape shape = program.input_shape;

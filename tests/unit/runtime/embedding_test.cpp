@@ -3,8 +3,10 @@
 #include <dann/dann.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <iostream>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -85,8 +87,15 @@ std::vector<float> train_and_run(dann::Session &session, std::int64_t seed) {
   return results;
 }
 
-// Eight threads with a session each on one program, for some seconds, get what
-// one thread gets alone, bit for bit.
+// How long the test of threads that run at once goes on; long is better.
+std::chrono::milliseconds stress_duration() {
+  const char *seconds = std::getenv("DANN_STRESS_SECONDS");
+  return std::chrono::milliseconds(
+      seconds ? std::int64_t(1000 * std::atof(seconds)) : 1000);
+}
+
+// Eight threads with a session each on one program get what one thread gets
+// alone, bit for bit.
 TEST(Embedding, ResultsDoNotDependOnOtherSessions) {
   constexpr std::size_t count = 8;
   auto program = dann::Program::load(DANN_LINEAR_SHARED);
@@ -100,7 +109,7 @@ TEST(Embedding, ResultsDoNotDependOnOtherSessions) {
     dann::Session session(program, options(i));
     alone.push_back(train_and_run(session, std::int64_t(i)));
   }
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  auto end = std::chrono::steady_clock::now() + stress_duration();
   std::vector<std::size_t> rounds(count), different(count);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < count; ++i)
@@ -113,11 +122,14 @@ TEST(Embedding, ResultsDoNotDependOnOtherSessions) {
     });
   for (std::thread &thread : threads)
     thread.join();
+  std::size_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
+    total += rounds[i];
     EXPECT_EQ(different[i], 0u)
         << "of " << rounds[i] << " rounds, session " << i;
     EXPECT_GE(rounds[i], 1u);
   }
+  std::cout << total << " rounds\n";
 }
 
 // Sanitizers keep freed memory for a while.
