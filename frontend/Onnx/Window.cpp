@@ -117,6 +117,18 @@ FailureOr<Tensor> mlir::dann::onnx::padForWindow(Node &node, Tensor x,
   }
   if (failed(node.checkSize(shape)))
     return failure();
+  // What later passes know of images.
+  if (window.getRank() == 2 && leading == 2 && x.isFloat() &&
+      ArrayRef(shape) != x.getShape()) {
+    auto attributes = [&](ArrayRef<int64_t> sizes) {
+      return getAsIndexOpFoldResult(node.getContext(), sizes);
+    };
+    return Tensor{tensor::PadOp::create(
+                      node.b(),
+                      RankedTensorType::get(shape, x.getElementType()), x.value,
+                      attributes(low), attributes(high), padding),
+                  x.dataType};
+  }
   return node.pad(x, low, high, padding);
 }
 
