@@ -14,6 +14,7 @@
 #include "Dann/Dann.h"
 #include "Utils/FloatElements.h"
 #include "Utils/LinalgBuilder.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -462,7 +463,7 @@ bool canBeInput(Value value) {
   SmallVector<int64_t> padding;
   return type && (type.getRank() == 2 || type.getRank() == 4) &&
          isa<FloatType>(type.getElementType()) &&
-         lookThroughPadding(value, padding) == value;
+         lookThroughPadding(value, /*filler=*/0, padding) == value;
 }
 
 /// The layers of a function, each in its largest form: without `gain` or

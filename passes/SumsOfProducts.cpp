@@ -6,6 +6,7 @@
 
 #include "Dann/Dann.h"
 #include "Utils/FloatElements.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -73,24 +74,6 @@ bool Term::dependsOn(int loop) const {
               return term.dependsOn(loop);
             }));
   });
-}
-
-Value mlir::dann::lookThroughPadding(Value padded,
-                                     SmallVectorImpl<int64_t> &padding) {
-  padding.assign(4, 0);
-  auto pad = padded.getDefiningOp<tensor::PadOp>();
-  Value value = pad ? pad.getConstantPaddingValue() : Value();
-  if (!value || pad.getSourceType().getRank() != 4 ||
-      !matchPattern(value, m_AnyZeroFloat()))
-    return padded;
-  SmallVector<int64_t, 4> sizes;
-  for (ArrayRef<int64_t> side : {pad.getStaticLow(), pad.getStaticHigh()}) {
-    if (side[0] != 0 || side[1] != 0 || side[2] < 0 || side[3] < 0)
-      return padded;
-    sizes.append({side[2], side[3]});
-  }
-  padding.assign(sizes.begin(), sizes.end());
-  return pad.getSource();
 }
 
 static Sum makeAtom(Value value) {
@@ -369,7 +352,7 @@ std::optional<Sum> Algebra::evaluateConvolution(linalg::Conv2DNchwFchwOp op) {
   window.kernel.append({filtersType.getDimSize(2), filtersType.getDimSize(3)});
   window.strides = llvm::to_vector<2>(op.getStrides().getValues<int64_t>());
   window.dilations = llvm::to_vector<2>(op.getDilations().getValues<int64_t>());
-  Value x = lookThroughPadding(op.getInputs()[0], window.padding);
+  Value x = lookThroughPadding(op.getInputs()[0], /*filler=*/0, window.padding);
   const Sum *images = lookup(x), *filters = lookup(op.getInputs()[1]),
             *start = lookup(op.getOutputs()[0]);
   if (!images || !filters || !start)

@@ -100,11 +100,6 @@ struct Sum {
 /// For each dimension its own index, none for those of size 1.
 Indices getOwnIndices(ArrayRef<int64_t> shape);
 
-/// What `padded` is with zeros around it, if it is an image in whose first two
-/// dimensions there are none; otherwise itself. Adds to `padding` (top, left,
-/// bottom, right).
-Value lookThroughPadding(Value padded, SmallVectorImpl<int64_t> &padding);
-
 /// Writes the values of a function's block as sums of products.
 class Algebra {
 public:

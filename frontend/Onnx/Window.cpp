@@ -119,7 +119,16 @@ FailureOr<Tensor> mlir::dann::onnx::padForWindow(Node &node, Tensor x,
     return failure();
   // What later passes know of images.
   if (window.getRank() == 2 && leading == 2 && x.isFloat() &&
-      ArrayRef(shape) != x.getShape()) {
+      (ArrayRef(shape) != x.getShape() ||
+       window.high != SmallVector<int64_t>{0, 0})) {
+    // What is given, also where no window covers the end of it.
+    for (int64_t i : {0, 1})
+      if (window.high[i] > high[leading + i]) {
+        shape[leading + i] += window.high[i] - high[leading + i];
+        high[leading + i] = window.high[i];
+      }
+    if (failed(node.checkSize(shape)))
+      return failure();
     auto attributes = [&](ArrayRef<int64_t> sizes) {
       return getAsIndexOpFoldResult(node.getContext(), sizes);
     };
