@@ -8,8 +8,10 @@ in ONNX's own test data: model.onnx, and inputs and outputs in test_data_set_0.
 Cases of one layer in many ways differ in how it is written and exported.
 """
 
+import json
 import pathlib
 import shutil
+import struct
 import sys
 import warnings
 
@@ -289,6 +291,21 @@ CASES = {
             BatchFirst(6 * 2 * 1, 3, 1),
         ),
         13,
+        False,  # so that parameters keep their names
+        IMAGE,
+    ),
+    "standard-cnn-pools": (
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1),
+            nn.Conv2d(4, 3, 2, stride=(1, 2), dilation=(2, 1)),
+            nn.ReLU(),
+            nn.AvgPool2d(2, stride=1),
+            nn.Flatten(),
+            nn.Linear(3, 3),
+        ),
+        13,
         True,
         IMAGE,
     ),
@@ -313,9 +330,44 @@ CASES = {
 }
 
 
+# Classifiers of which a step of training is compared, too.
+TRAINED = ["ei-cnn", "standard-cnn-pools", "standard-mlp"]
+
+
 def write(path, array, name):
     tensor = onnx.numpy_helper.from_array(array, name)
     path.write_bytes(tensor.SerializeToString())
+
+
+def write_step(directory, model, x):
+    """One step of SGD on softmax cross-entropy, with projection: its inputs,
+    and the parameters behind it, in double precision."""
+    rate = 0.1
+    y = torch.arange(len(x)) % model(x).shape[1]
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    tensors = {"x": x.detach().numpy().astype("<f4"), "y": y.numpy()}
+    tensors["learning_rate"] = numpy.array(rate, "<f4")
+    tensors["loss"] = loss.detach().numpy()
+    for name, parameter in model.named_parameters():
+        value = (parameter - rate * parameter.grad).detach()
+        if name.split(".")[-1] in ("wex", "wix", "wei", "g"):
+            value = value.clamp(min=0)
+        tensors[name] = value.numpy()
+    types = {"f4": "F32", "f8": "F64", "i8": "I64"}
+    header, data = {}, b""
+    for name, value in tensors.items():
+        end = len(data) + value.nbytes
+        header[name] = {
+            "dtype": types[value.dtype.str[1:]],
+            "shape": value.shape,
+            "data_offsets": [len(data), end],
+        }
+        data += value.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    content = struct.pack("<Q", len(text)) + text + data
+    (directory / "step.safetensors").write_bytes(content)
 
 
 def main():
@@ -345,6 +397,8 @@ def main():
         with torch.no_grad():
             z = model.double()(x.double()).numpy().astype(numpy.float32)
         write(data / "output_0.pb", z, "z")
+        if name in TRAINED:
+            write_step(directory, model, x.double())
 
 
 if __name__ == "__main__":
