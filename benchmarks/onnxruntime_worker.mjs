@@ -3,10 +3,11 @@
 // usage: node onnxruntime_worker.mjs DIRECTORY, which has onnxruntime-node in
 // its node_modules.
 //
-//   {"do": "run", "model", "threads", "input", "batch_size", "output"}
+//   {"do": "run", "model", "threads", "input", "batch_size", "sample", "output"}
 //   {"do": "time", "model", "threads", "input", "batch_size", "seconds"}
 //
-// Input and output are files of f32 numbers. `time` answers with the median
+// Input and output are files of f32 numbers; samples are vectors, unless `sample`
+// gives their shape. `time` answers with the median
 // time of a call.
 
 import fs from 'node:fs';
@@ -47,7 +48,8 @@ function callOf(request) {
   const bytes = fs.readFileSync(request.input);
   const values = new Float32Array(
     bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-  const dimensions = [request.batch_size, values.length / request.batch_size];
+  const sample = request.sample ?? [values.length / request.batch_size];
+  const dimensions = [request.batch_size, ...sample];
   const feeds = { [session.inputMetadata[0].name]: new Tensor('float32', values, dimensions) };
   const name = session.outputMetadata[0].name;
   const fetches = { [name]: null };

@@ -8,6 +8,7 @@
 #include "compiler/ProgramDescription.h"
 #include "frontend/ModelImport.h"
 #include "frontend/Onnx/OnnxImport.h"
+#include "frontend/Onnx/TrainingSettings.h"
 #include "passes/Pipelines.h"
 #include "passes/Registration.h"
 
@@ -254,18 +255,56 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
   return emitProgram(*code, *target, options, loc);
 }
 
+/// Imports an ONNX model, with its E/I layers, and says how it is trained.
+static OwningOpRef<ModuleOp>
+importOnnxModel(StringRef path, const std::optional<TrainingSettings> &training,
+                OnnxModels &onnx, MLIRContext &context) {
+  OwningOpRef<ModuleOp> module = importOnnx(path, context, &onnx);
+  // Training depends on what the parameters are.
+  if (!module || failed(run("dann-raise-ei-layers", *module)) ||
+      (training && failed(addTraining(*module, *training))))
+    return nullptr;
+  adaptToParameters(onnx, *module);
+  return module;
+}
+
+static LogicalResult checkOnnxPrecision(const CompileOptions &options,
+                                        Location loc) {
+  if (options.precision != Precision::F64)
+    return success();
+  return emitError(loc) << "ONNX models compute in the types of their tensors: "
+                           "f64 is for model files with layers";
+}
+
 LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
                                   const CompileOptions &options,
                                   MLIRContext &context) {
   Builder builder(&context);
   OnnxModels onnx;
   return compileModule(
-      [&] {
+      [&]() -> OwningOpRef<ModuleOp> {
+        std::shared_ptr<const ModelFile> file =
+            readModelFile(text, fileName, &context);
+        if (!file)
+          return nullptr;
+        if (std::optional<OnnxReference> reference = getOnnxReference(*file)) {
+          if (failed(checkOnnxPrecision(options, reference->loc)))
+            return nullptr;
+          if (!llvm::sys::fs::exists(reference->path)) {
+            emitError(reference->loc)
+                << "onnx: cannot read " << reference->path;
+            return nullptr;
+          }
+          OwningOpRef<ModuleOp> module = importOnnxModel(
+              reference->path, readSettings(*file), onnx, context);
+          if (module)
+            module->setSymName(reference->name);
+          return module;
+        }
         OwningOpRef<ModuleOp> module =
-            importModelFile(text, fileName,
-                            options.precision == Precision::F64
-                                ? FloatType(builder.getF64Type())
-                                : builder.getF32Type());
+            importModelFile(*file, options.precision == Precision::F64
+                                       ? FloatType(builder.getF64Type())
+                                       : builder.getF32Type());
         if (module)
           onnx = tryExportOnnx(*module);
         return module;
@@ -277,20 +316,16 @@ LogicalResult
 mlir::dann::compileOnnx(StringRef path,
                         const std::optional<OnnxTraining> &training,
                         const CompileOptions &options, MLIRContext &context) {
-  if (options.precision == Precision::F64)
-    return emitError(UnknownLoc::get(&context))
-           << "ONNX models compute in the types of their tensors: f64 is for "
-              "model files";
+  Location loc = UnknownLoc::get(&context);
+  if (failed(checkOnnxPrecision(options, loc)))
+    return failure();
+  std::optional<TrainingSettings> settings;
   OnnxModels onnx;
   return compileModule(
       [&]() -> OwningOpRef<ModuleOp> {
-        OwningOpRef<ModuleOp> module = importOnnx(path, context, &onnx);
-        // Training depends on what the parameters are.
-        if (!module || failed(run("dann-raise-ei-layers", *module)) ||
-            (training && failed(addTraining(*module, *training))))
+        if (training && !(settings = readSettings(*training, loc)))
           return nullptr;
-        adaptToParameters(onnx, *module);
-        return module;
+        return importOnnxModel(path, settings, onnx, context);
       },
       onnx, options, context);
 }

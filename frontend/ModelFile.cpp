@@ -5,6 +5,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Path.h"
 
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -65,6 +66,16 @@ std::unique_ptr<ModelFile> ModelFile::parse(StringRef text, StringRef fileName,
   return file;
 }
 
+std::string ModelFile::getOnnxPath() const {
+  if (!model.has_onnx())
+    return "";
+  if (llvm::sys::path::is_absolute(model.onnx()))
+    return model.onnx();
+  llvm::SmallString<128> path(llvm::sys::path::parent_path(fileName));
+  llvm::sys::path::append(path, model.onnx());
+  return std::string(path);
+}
+
 std::optional<ModelOptimizer> mlir::dann::parseOptimizer(StringRef text,
                                                          StringRef source,
                                                          MLIRContext *context) {
@@ -112,14 +123,21 @@ void ModelFile::check() {
   FileMessage file = getFile();
   checkName(file, model.name());
   checkInput(file.getNested("input"));
-  if (model.layer_size() == 0)
+  if (model.has_onnx()) {
+    if (model.onnx().empty() || model.onnx().find('\0') != std::string::npos)
+      file.error("onnx") << "must be the path of an ONNX model";
+    if (model.layer_size() != 0)
+      file.error("layer", 0) << "the layers are those of the ONNX model";
+  } else if (model.layer_size() == 0) {
     file.error("layer") << "there must be at least one layer";
+  }
   if (model.layer_size() > kMaxLayers)
     file.error("layer") << "there can be " << kMaxLayers
                         << " layers at most, but are " << model.layer_size();
   if (hasErrors)
     return;
-  checkLayers(file);
+  if (!model.has_onnx())
+    checkLayers(file);
 
   file.checkEnums();
   if (model.loss() == model::LOSS_UNSPECIFIED)
@@ -135,7 +153,9 @@ void ModelFile::check() {
 
 void ModelFile::checkInput(const FileMessage &place) {
   const model::Input &input = model.input();
-  if (input.shape_size() == 0)
+  if (model.has_onnx() && input.shape_size() != 0)
+    place.error("shape", 0) << "is that of the ONNX model's input";
+  if (!model.has_onnx() && input.shape_size() == 0)
     place.error("shape") << "must be given, e.g. shape: 784";
   bool ok = true;
   int64_t product = 1;

@@ -28,6 +28,8 @@ public:
                                           MLIRContext *context);
 
   const ::dann::model::Model &getModel() const { return model; }
+  /// The ONNX model that has the network; empty if the file has it.
+  std::string getOnnxPath() const;
   /// From the input on.
   ArrayRef<std::unique_ptr<Layer>> getLayers() const { return layers; }
   /// Null if the learning rate is constant.
@@ -38,6 +40,7 @@ public:
   Location getOptimizerLocation() const {
     return getFile().getLocation("optimizer");
   }
+  Location getOnnxLocation() const { return getFile().getLocation("onnx"); }
 
 private:
   ModelFile(StringRef fileName, MLIRContext *context)

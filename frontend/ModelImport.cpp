@@ -126,15 +126,26 @@ private:
 
 } // namespace
 
-OwningOpRef<ModuleOp> mlir::dann::importModelFile(StringRef text,
-                                                  StringRef fileName,
+std::shared_ptr<const ModelFile>
+mlir::dann::readModelFile(StringRef text, StringRef fileName,
+                          MLIRContext *context) {
+  context->loadDialect<DannDialect>(); // of the optimizer's attributes
+  return ModelFile::parse(text, fileName, context);
+}
+
+std::optional<OnnxReference>
+mlir::dann::getOnnxReference(const ModelFile &file) {
+  std::string path = file.getOnnxPath();
+  if (path.empty())
+    return std::nullopt;
+  return OnnxReference{path, file.getOnnxLocation(), file.getModel().name()};
+}
+
+OwningOpRef<ModuleOp> mlir::dann::importModelFile(const ModelFile &file,
                                                   FloatType elementType) {
   MLIRContext *context = elementType.getContext();
   context->loadDialect<arith::ArithDialect, DannDialect, func::FuncDialect,
                        linalg::LinalgDialect, math::MathDialect,
                        tensor::TensorDialect>();
-  std::unique_ptr<ModelFile> file = ModelFile::parse(text, fileName, context);
-  if (!file)
-    return nullptr;
-  return Importer(*file, elementType).build();
+  return Importer(file, elementType).build();
 }

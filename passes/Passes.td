@@ -9,9 +9,10 @@ def RaiseEiLayers : Pass<"dann-raise-ei-layers", "::mlir::ModuleOp"> {
   let summary = "recognise E/I layers that are written in plain operations";
   let description = [{
     Replaces operations of an imported graph that compute an E/I layer by
-    `dann.ei_dense`, however they are written: batch first or last, weights
-    transposed, operations reordered, e^alpha computed or folded into a
-    parameter. The parameters are arguments with `dann.role` and
+    `dann.ei_dense` or `dann.ei_conv2d`, however they are written: batch first or
+    last, weights transposed, operations reordered, e^alpha computed or folded
+    into a parameter; of convolutions wei as filters, or as a matrix that is
+    multiplied by pixels in any shape. The parameters are arguments with `dann.role` and
     `dann.initial`. They get their roles and sign contracts; one of another
     shape than the layer wants is changed in its place and keeps its name.
 
@@ -20,8 +21,8 @@ def RaiseEiLayers : Pass<"dann-raise-ei-layers", "::mlir::ModuleOp"> {
     the function, they get a contract (`dann.sign`) that says so. What has the
     structure of an E/I layer but is none gets a remark with the reason.
 
-    `dann.ei_dense` on arguments that are weights of no role so far
-    (`#dann<role w>`) gives them theirs by the same rules.
+    E/I layers on arguments that are weights of no role so far
+    (`#dann<role w>`) give them theirs by the same rules.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::dann::DannDialect",

@@ -1,21 +1,20 @@
 //===- RaiseEiLayers.cpp - Recognise E/I layers in plain operations -------===//
 //
 // Values are multiplied out (SumsOfProducts.h), so that there is one form to
-// recognise however a layer is written (DenseLayerForm.h). Layers of another
-// kind, such as convolutions, need a form of their own, and a class like
-// `DenseRaiser` that replaces it.
+// recognise however a layer is written (EiLayerForm.h).
 //
 //===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
 
-#include "passes/DenseLayerForm.h"
+#include "passes/EiLayerForm.h"
 #include "passes/InputSigns.h"
 #include "passes/ParameterElements.h"
 
 #include "Dann/Dann.h"
 #include "Utils/FloatElements.h"
 #include "Utils/LinalgBuilder.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,6 +22,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -66,11 +66,10 @@ Fault checkSigns(Role role, ElementsAttr initial) {
   llvm::raw_string_ostream os(text);
   os << stringifyRole(role) << " has " << count << " negative "
      << (count == 1 ? "entry, at [" : "entries, first at [");
-  ArrayRef<int64_t> shape = initial.getShapedType().getShape();
-  if (shape.size() == 2)
-    os << first / shape[1] << ", ";
-  os << (shape.empty() ? 0 : first % shape.back())
-     << "] = " << llvm::format("%g", (*elements)[first]);
+  SmallVector<int64_t> strides =
+      computeStrides(initial.getShapedType().getShape());
+  llvm::interleaveComma(delinearize(first, strides), os);
+  os << "] = " << llvm::format("%g", (*elements)[first]);
   return text;
 }
 
@@ -134,9 +133,9 @@ SetVector<Operation *> getOperationsBetween(Value x, Value z) {
   return slice;
 }
 
-class DenseRaiser {
+class LayerRaiser {
 public:
-  DenseRaiser(DenseLayer &layer, const InputSigns &signs)
+  LayerRaiser(EiLayerForm &layer, const InputSigns &signs)
       : layer(layer), signs(signs),
         function(layer.z.getDefiningOp()->getParentOfType<func::FuncOp>()),
         between(getOperationsBetween(layer.x, layer.z)) {}
@@ -172,14 +171,14 @@ private:
     return it == parameters.end() ? Value() : Value(it->argument);
   }
 
-  DenseLayer &layer;
+  EiLayerForm &layer;
   const InputSigns &signs;
   func::FuncOp function;
   SetVector<Operation *> between;
   SmallVector<Parameter, 6> parameters;
 };
 
-Fault DenseRaiser::addParameter(Role role, Operand operand,
+Fault LayerRaiser::addParameter(Role role, Operand operand,
                                 ArrayRef<int64_t> shape) {
   std::string name = stringifyRole(role).str();
   auto argument = dyn_cast<BlockArgument>(operand.value);
@@ -206,7 +205,7 @@ Fault DenseRaiser::addParameter(Role role, Operand operand,
 }
 
 /// Adds alpha, computed from what is written in its place.
-Fault DenseRaiser::addStrength() {
+Fault LayerRaiser::addStrength() {
   const Divisor &divisor = *layer.divisor;
   bool isWei = divisor.kind == Strength::WeightedWei;
   SmallVector<int64_t> shape = {layer.ni};
@@ -264,7 +263,7 @@ Fault DenseRaiser::addStrength() {
 /// Whether the parameter, and what is computed from it, serve the layer alone.
 /// Exporters merge equal parameters, so one with the same value everywhere need
 /// not be shared on purpose; what is computed from it is.
-Fault DenseRaiser::checkUses(Parameter &parameter) {
+Fault LayerRaiser::checkUses(Parameter &parameter) {
   ElementsAttr initial = getInitialValue(parameter.argument);
   FloatElements elements = *FloatElements::of(initial);
   bool mayBeMerged =
@@ -294,7 +293,7 @@ Fault DenseRaiser::checkUses(Parameter &parameter) {
 
 /// Gives the layer an argument of its own, which takes the name; what is left
 /// to others gets a new one.
-void DenseRaiser::takeCopy(Parameter &parameter) {
+void LayerRaiser::takeCopy(Parameter &parameter) {
   unsigned index = parameter.argument.getArgNumber();
   auto name =
       function.getArgAttrOfType<StringAttr>(index, DannDialect::kNameAttr);
@@ -322,15 +321,20 @@ void DenseRaiser::takeCopy(Parameter &parameter) {
                       StringAttr::get(function.getContext(), other));
 }
 
-Fault DenseRaiser::check() {
+Fault LayerRaiser::check() {
   if (!layer.fault.empty())
     return layer.fault;
+  auto withInputs = [&](int64_t units) {
+    SmallVector<int64_t, 4> shape = {units};
+    llvm::append_range(shape, layer.d);
+    return shape;
+  };
   struct {
     Role role;
     Operand operand;
-    SmallVector<int64_t, 2> shape;
-  } given[] = {{Role::Wex, layer.wex, {layer.ne, layer.d}},
-               {Role::Wix, layer.wix, {layer.ni, layer.d}},
+    SmallVector<int64_t, 4> shape;
+  } given[] = {{Role::Wex, layer.wex, withInputs(layer.ne)},
+               {Role::Wix, layer.wix, withInputs(layer.ni)},
                {Role::Wei, layer.wei, {layer.ne, layer.ni}},
                {Role::Gain, layer.gain, {layer.ne}},
                {Role::Bias, layer.bias, {layer.ne}}};
@@ -364,7 +368,7 @@ double shorten(double value, Type elementType) {
   return isSame ? shorter : value;
 }
 
-Value DenseRaiser::replace() {
+Value LayerRaiser::replace() {
   Operation *last = layer.z.getDefiningOp();
   OpBuilder builder(last);
   LinalgBuilder linalg(builder, last->getLoc());
@@ -400,17 +404,26 @@ Value DenseRaiser::replace() {
           builder, last->getLoc(),
           builder.getZeroAttr(RankedTensorType::get({layer.ni}, elementType)));
   }
-  auto zType = RankedTensorType::get(
-      {cast<RankedTensorType>(x.getType()).getDimSize(0), layer.ne},
-      elementType);
-  auto raised = EiDenseOp::create(
-      builder, last->getLoc(), zType, x, getArgument(Role::Wex),
-      getArgument(Role::Wix), getArgument(Role::Wei), alpha,
-      getArgument(Role::Gain), getArgument(Role::Bias),
-      builder.getF64FloatAttr(epsilon));
+  SmallVector<int64_t> shape(
+      cast<RankedTensorType>(layer.z.getType()).getShape());
+  if (layer.zIsTransposed)
+    std::swap(shape[0], shape[1]);
+  auto zType = RankedTensorType::get(shape, elementType);
+  Value wex = getArgument(Role::Wex), wix = getArgument(Role::Wix),
+        wei = getArgument(Role::Wei), gain = getArgument(Role::Gain),
+        bias = getArgument(Role::Bias);
+  EILayerOpInterface raised;
+  if (layer.window)
+    raised = EiConv2dOp::create(builder, last->getLoc(), zType, x, wex, wix,
+                                wei, alpha, gain, bias, layer.window->strides,
+                                layer.window->dilations, layer.window->padding,
+                                APFloat(epsilon));
+  else
+    raised = EiDenseOp::create(builder, last->getLoc(), zType, x, wex, wix, wei,
+                               alpha, gain, bias, APFloat(epsilon));
   annotate(raised);
 
-  Value z = raised.getZ();
+  Value z = raised->getResult(0);
   if (layer.zIsTransposed) {
     for (Operation *user : llvm::make_early_inc_range(layer.z.getUsers()))
       if (isa<linalg::TransposeOp>(user) && user->getOperand(0) == layer.z)
@@ -443,30 +456,39 @@ Value DenseRaiser::replace() {
 // The pass
 //===----------------------------------------------------------------------===//
 
-bool isMatrix(Value value) {
+/// Matrices and images may be the input of a layer, unless they are an image
+/// with zeros around it: a convolution pads.
+bool canBeInput(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.getRank() == 2 && isa<FloatType>(type.getElementType());
+  SmallVector<int64_t> padding;
+  return type && (type.getRank() == 2 || type.getRank() == 4) &&
+         isa<FloatType>(type.getElementType()) &&
+         lookThroughPadding(value, /*filler=*/0, padding) == value;
 }
 
 /// The layers of a function, each in its largest form: without `gain` or
 /// `divisor` it would be another layer.
-std::vector<DenseLayer> findLayers(func::FuncOp function) {
+std::vector<EiLayerForm> findLayers(func::FuncOp function) {
   Block &block = function.getBody().front();
   Algebra algebra(block);
-  llvm::MapVector<Value, DenseLayer> layers; // by wex
+  llvm::MapVector<Value, EiLayerForm> layers; // by wex
   auto tryInput = [&](Value x) {
-    if (!isMatrix(x) || algebra.isWeight(x))
+    if (!canBeInput(x) || algebra.isWeight(x))
       return;
+    auto getRank = [](Value value) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      return type ? type.getRank() : -1;
+    };
     for (auto &[z, sum] : algebra.expand(x)) {
-      if (!isMatrix(z))
+      if (getRank(z) != getRank(x))
         continue;
-      std::optional<DenseLayer> layer = matchDenseLayer(x, z, sum);
+      std::optional<EiLayerForm> layer = matchEiLayer(x, z, sum);
       if (!layer)
         continue;
       auto [it, isNew] = layers.try_emplace(layer->wex.value, *layer);
-      DenseLayer &old = it->second;
+      EiLayerForm &old = it->second;
       // Of an x and its transpose, rather the one that is batch-first.
-      auto rank = [](const DenseLayer &layer) {
+      auto rank = [](const EiLayerForm &layer) {
         return std::tuple(layer.countParts(), layer.fault.empty(),
                           !layer.xIsTransposed);
       };
@@ -479,7 +501,7 @@ std::vector<DenseLayer> findLayers(func::FuncOp function) {
   for (Operation &op : block)
     for (Value result : op.getResults())
       tryInput(result);
-  std::vector<DenseLayer> found;
+  std::vector<EiLayerForm> found;
   for (auto &[wex, layer] : layers)
     found.push_back(std::move(layer));
   return found;
@@ -501,13 +523,13 @@ struct RaiseEiLayersPass : dann::impl::RaiseEiLayersBase<RaiseEiLayersPass> {
     ModuleOp module = getOperation();
     SmallVector<EILayerOpInterface> existing;
     module.walk([&](EILayerOpInterface layer) { existing.push_back(layer); });
-    SmallVector<std::pair<func::FuncOp, std::vector<DenseLayer>>> found;
+    SmallVector<std::pair<func::FuncOp, std::vector<EiLayerForm>>> found;
     for (auto function : module.getOps<func::FuncOp>()) {
       // What others call keeps its signature.
       if (function.isExternal() || !function.getBody().hasOneBlock() ||
           !SymbolTable::symbolKnownUseEmpty(function, module))
         continue;
-      std::vector<DenseLayer> layers = findLayers(function);
+      std::vector<EiLayerForm> layers = findLayers(function);
       if (!layers.empty())
         found.emplace_back(function, std::move(layers));
     }
@@ -525,11 +547,11 @@ struct RaiseEiLayersPass : dann::impl::RaiseEiLayersBase<RaiseEiLayersPass> {
                                 DannDialect::kRoleAttr))
           used.push_back(argument);
       DenseMap<Value, Value> replaced;
-      for (DenseLayer &layer : layers) {
+      for (EiLayerForm &layer : layers) {
         if (Value x = replaced.lookup(layer.x))
           layer.x = x;
         Value z = layer.z;
-        FailureOr<Value> raised = DenseRaiser(layer, signs).raise();
+        FailureOr<Value> raised = LayerRaiser(layer, signs).raise();
         if (succeeded(raised))
           replaced[z] = *raised;
       }

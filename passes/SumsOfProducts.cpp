@@ -6,6 +6,7 @@
 
 #include "Dann/Dann.h"
 #include "Utils/FloatElements.h"
+#include "Utils/LinalgForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -27,17 +28,59 @@ static Sum makeConstant(double value) {
   return sum;
 }
 
-SmallVector<int, 4> mlir::dann::getOwnIndices(ArrayRef<int64_t> shape) {
-  SmallVector<int, 4> indices;
+Indices mlir::dann::getOwnIndices(ArrayRef<int64_t> shape) {
+  Indices indices;
   for (auto [i, extent] : llvm::enumerate(shape))
-    indices.push_back(extent == 1 ? kNoIndex : static_cast<int>(i));
+    indices.push_back({extent == 1 ? kNoIndex : static_cast<int>(i)});
   return indices;
+}
+
+LogicalResult
+Term::reindex(llvm::function_ref<std::optional<Index>(Index)> newIndex) {
+  for (Factor &factor : factors) {
+    for (Index &index : factor.indices) {
+      if (!index)
+        continue;
+      std::optional<Index> replaced = newIndex(index);
+      if (!replaced)
+        return failure();
+      index = *replaced;
+    }
+    if (!factor.divisor)
+      continue;
+    Sum divisor = *factor.divisor;
+    for (Term &term : divisor.terms)
+      if (failed(term.reindex(newIndex)))
+        return failure();
+    factor.divisor = std::make_shared<Sum>(std::move(divisor));
+  }
+  return success();
+}
+
+void Term::rename(llvm::function_ref<int(int)> newLoop) {
+  // Cannot fail: each loop has a number.
+  (void)reindex([&](Index index) -> std::optional<Index> {
+    int loop = newLoop(index.loop);
+    return loop == kNoIndex ? Index() : Index{loop, index.stride, index.extent};
+  });
+}
+
+bool Term::dependsOn(int loop) const {
+  return llvm::any_of(factors, [&](const Factor &factor) {
+    return llvm::any_of(factor.indices,
+                        [&](Index index) { return index.loop == loop; }) ||
+           (factor.divisor &&
+            llvm::any_of(factor.divisor->terms, [&](const Term &term) {
+              return term.dependsOn(loop);
+            }));
+  });
 }
 
 static Sum makeAtom(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  Factor factor{Factor::Kind::Plain, value, nullptr,
-                getOwnIndices(type ? type.getShape() : ArrayRef<int64_t>())};
+  Factor factor{Factor::Kind::Plain, value,
+                getOwnIndices(type ? type.getShape() : ArrayRef<int64_t>()),
+                nullptr, std::nullopt};
   return {{{1, {factor}}}};
 }
 
@@ -87,9 +130,16 @@ std::vector<Algebra::Expansion> Algebra::expand(Value x) {
   };
   std::set<Operation *, decltype(inOrder)> pending(inOrder);
   auto addUsers = [&](Value value) {
-    for (Operation *user : value.getUsers())
-      if (user->getBlock() == x.getParentBlock())
-        pending.insert(user);
+    for (Operation *user : value.getUsers()) {
+      if (user->getBlock() != x.getParentBlock())
+        continue;
+      pending.insert(user);
+      // Convolutions of the padded x are what is known.
+      if (value == x && isa<tensor::PadOp>(user))
+        for (Operation *convolution : user->getUsers())
+          if (convolution->getBlock() == x.getParentBlock())
+            pending.insert(convolution);
+    }
   };
   addUsers(x);
   std::vector<Expansion> expansions;
@@ -135,9 +185,8 @@ std::optional<Sum> Algebra::multiply(const Sum &a, const Sum &b) {
   return product;
 }
 
-/// An operation on numbers; the indices of `in` are loops of `extents`.
-std::optional<Sum> Algebra::evaluateScalar(Operation *op, ArrayRef<Sum> in,
-                                           ArrayRef<int64_t> extents) {
+/// An operation on numbers.
+std::optional<Sum> Algebra::evaluateScalar(Operation *op, ArrayRef<Sum> in) {
   auto negated = [](Sum sum) {
     for (Term &term : sum.terms)
       term.coefficient = -term.coefficient;
@@ -161,8 +210,8 @@ std::optional<Sum> Algebra::evaluateScalar(Operation *op, ArrayRef<Sum> in,
             return std::nullopt;
           return multiply(in[0], makeConstant(1 / in[1].getConstant()));
         }
-        Factor reciprocal{Factor::Kind::Reciprocal, Value(),
-                          std::make_shared<Sum>(in[1]), getOwnIndices(extents)};
+        Factor reciprocal{Factor::Kind::Reciprocal, Value(), Indices(),
+                          std::make_shared<Sum>(in[1]), std::nullopt};
         return multiply(in[0], Sum{{{1, {reciprocal}}}});
       })
       .Case([&](math::ExpOp) -> Result {
@@ -247,7 +296,7 @@ std::optional<Sum> Algebra::evaluateLinalg(linalg::LinalgOp op) {
     if (matchPattern(&inner, m_Constant(&constant)))
       sum = makeConstant(constant.getValueAsDouble());
     else
-      sum = evaluateScalar(&inner, in, extents);
+      sum = evaluateScalar(&inner, in);
     if (!sum || inner.getNumResults() != 1)
       return std::nullopt;
     scalars[inner.getResult(0)] = std::move(*sum);
@@ -270,9 +319,7 @@ std::optional<Sum> Algebra::evaluateLinalg(linalg::LinalgOp op) {
         continue;
       renamed[loop] = nextSummed++;
       // A sum of equal terms is a product that is not followed.
-      if (llvm::none_of(term.factors, [&](const Factor &factor) {
-            return llvm::is_contained(factor.indices, loop);
-          }))
+      if (!term.dependsOn(static_cast<int>(loop)))
         return std::nullopt;
     }
     term.rename([&](int index) {
@@ -292,7 +339,154 @@ std::optional<Sum> Algebra::evaluateLinalg(linalg::LinalgOp op) {
   return result;
 }
 
+/// A product with filters over patches, or over channels where the windows are
+/// pixels.
+std::optional<Sum> Algebra::evaluateConvolution(linalg::Conv2DNchwFchwOp op) {
+  enum Loop { Batch, Filter, Row, Column, Channel, KernelRow, KernelColumn };
+  auto filtersType = cast<RankedTensorType>(op.getInputs()[1].getType());
+  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
+  if (!filtersType.hasStaticShape() || resultType.isDynamicDim(2) ||
+      resultType.isDynamicDim(3))
+    return std::nullopt;
+  PatchWindow window;
+  window.kernel.append({filtersType.getDimSize(2), filtersType.getDimSize(3)});
+  window.strides = llvm::to_vector<2>(op.getStrides().getValues<int64_t>());
+  window.dilations = llvm::to_vector<2>(op.getDilations().getValues<int64_t>());
+  Value x = lookThroughPadding(op.getInputs()[0], /*filler=*/0, window.padding);
+  const Sum *images = lookup(x), *filters = lookup(op.getInputs()[1]),
+            *start = lookup(op.getOutputs()[0]);
+  if (!images || !filters || !start)
+    return std::nullopt;
+  auto isOne = [](int64_t value) { return value == 1; };
+  auto isZero = [](int64_t value) { return value == 0; };
+  Sum in = *images, weights = *filters;
+  if (llvm::all_of(window.kernel, isOne) &&
+      llvm::all_of(window.strides, isOne) &&
+      llvm::all_of(window.padding, isZero)) {
+    for (Term &term : in.terms)
+      term.rename([](int loop) -> int {
+        constexpr Loop loops[] = {Batch, Channel, Row, Column};
+        return loop < kFirstSummed ? loops[loop] : loop;
+      });
+  } else {
+    bool isImage = in.terms.size() == 1 && in.terms[0].coefficient == 1 &&
+                   in.terms[0].factors.size() == 1 &&
+                   in.terms[0].factors[0].kind == Factor::Kind::Plain &&
+                   in.terms[0].factors[0].value == x;
+    if (!isImage)
+      return std::nullopt;
+    auto type = cast<RankedTensorType>(x.getType());
+    auto getIndex = [](Loop loop, int64_t extent) {
+      return Index{extent == 1 ? kNoIndex : static_cast<int>(loop)};
+    };
+    Indices indices = {getIndex(Batch, type.getDimSize(0)),
+                       getIndex(Channel, type.getDimSize(1)),
+                       getIndex(KernelRow, window.kernel[0]),
+                       getIndex(KernelColumn, window.kernel[1]),
+                       getIndex(Row, resultType.getDimSize(2)),
+                       getIndex(Column, resultType.getDimSize(3))};
+    in.terms[0].factors[0] = {Factor::Kind::Patches, x, indices, nullptr,
+                              window};
+  }
+  for (Term &term : weights.terms)
+    term.rename([](int loop) -> int {
+      constexpr Loop loops[] = {Filter, Channel, KernelRow, KernelColumn};
+      return loop < kFirstSummed ? loops[loop] : loop;
+    });
+  std::optional<Sum> product = multiply(in, weights);
+  if (!product)
+    return std::nullopt;
+  int64_t extents[] = {filtersType.getDimSize(1), window.kernel[0],
+                       window.kernel[1]};
+  for (Term &term : product->terms) {
+    int summed[3];
+    for (int i : {0, 1, 2}) {
+      summed[i] = nextSummed++;
+      if (extents[i] != 1 && !term.dependsOn(Channel + i))
+        return std::nullopt;
+    }
+    term.rename([&](int loop) {
+      return loop >= Channel && loop < kFirstSummed ? summed[loop - Channel]
+                                                    : loop;
+    });
+  }
+  llvm::append_range(product->terms, start->terms);
+  if (product->terms.size() > kMaxTerms)
+    return std::nullopt;
+  return product;
+}
+
+/// Dimensions of several become parts of one, and parts dimensions again.
+std::optional<Sum> Algebra::evaluateReshape(Operation *op) {
+  const Sum *source = lookup(op->getOperand(0));
+  if (!source)
+    return std::nullopt;
+  auto collapse = dyn_cast<tensor::CollapseShapeOp>(op);
+  SmallVector<ReassociationIndices> groups =
+      collapse ? collapse.getReassociationIndices()
+               : cast<tensor::ExpandShapeOp>(op).getReassociationIndices();
+  Value many = collapse ? op->getOperand(0) : op->getResult(0);
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(many.getType()).getShape();
+  // The dimensions of a group that are longer than 1, with their strides.
+  struct Member {
+    int dimension;
+    int64_t extent, stride;
+  };
+  SmallVector<SmallVector<Member, 4>> members(groups.size());
+  SmallVector<int> groupOf(shape.size());
+  for (auto [g, group] : llvm::enumerate(groups)) {
+    int64_t stride = 1;
+    for (int64_t dimension : llvm::reverse(group)) {
+      groupOf[dimension] = g;
+      if (shape[dimension] == 1)
+        continue;
+      // Only the first one may be dynamic, or have no elements.
+      if (stride <= 0 || ShapedType::isDynamic(stride))
+        return std::nullopt;
+      members[g].push_back(
+          {static_cast<int>(dimension), shape[dimension], stride});
+      if (ShapedType::isDynamic(shape[dimension]) ||
+          llvm::MulOverflow(stride, shape[dimension], stride))
+        stride = ShapedType::kDynamic;
+    }
+  }
+  Sum result = *source;
+  for (Term &term : result.terms)
+    if (failed(term.reindex([&](Index index) -> std::optional<Index> {
+          if (index.isSummed())
+            return index;
+          int g = collapse ? groupOf[index.loop] : index.loop;
+          ArrayRef<Member> dimensions = members[g];
+          if (dimensions.size() == 1) {
+            index.loop = collapse ? g : dimensions[0].dimension;
+            return index;
+          }
+          for (const Member &member : dimensions) {
+            if (collapse && member.dimension == index.loop)
+              return Index{g, index.stride * member.stride,
+                           index.extent ? index.extent : member.extent};
+            if (collapse)
+              continue;
+            if (member.stride == index.stride && member.extent == index.extent)
+              return Index{member.dimension};
+            // Part of one that is longer. Dynamic extents divide none.
+            if (index.extent <= 0 || member.extent <= 0 ||
+                index.stride % member.stride != 0)
+              continue;
+            int64_t stride = index.stride / member.stride;
+            if (stride < member.extent && index.extent <= member.extent &&
+                member.extent % (stride * index.extent) == 0)
+              return Index{member.dimension, stride, index.extent};
+          }
+          return std::nullopt;
+        })))
+      return std::nullopt;
+  return result;
+}
+
 std::optional<Sum> Algebra::evaluate(Operation *op) {
+  if (auto convolution = dyn_cast<linalg::Conv2DNchwFchwOp>(op))
+    return evaluateConvolution(convolution);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return evaluateLinalg(linalgOp);
   Attribute constant;
@@ -304,32 +498,7 @@ std::optional<Sum> Algebra::evaluate(Operation *op) {
       return makeConstant(elements.getSplatValue<APFloat>().convertToDouble());
     return std::nullopt;
   }
-  if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
-    return std::nullopt;
-  // Reshapes that add or remove dimensions of size 1.
-  const Sum *source = lookup(op->getOperand(0));
-  auto getLong = [](Value value) {
-    SmallVector<int> dims = llvm::to_vector_of<int>(
-        getOwnIndices(cast<RankedTensorType>(value.getType()).getShape()));
-    llvm::erase(dims, kNoIndex);
-    return dims;
-  };
-  auto getExtents = [](Value value) {
-    SmallVector<int64_t> extents(
-        cast<RankedTensorType>(value.getType()).getShape());
-    llvm::erase(extents, 1);
-    return extents;
-  };
-  Value from = op->getOperand(0), to = op->getResult(0);
-  if (!source || getExtents(from) != getExtents(to))
-    return std::nullopt;
-  SmallVector<int> fromDims = getLong(from), toDims = getLong(to);
-  Sum result = *source;
-  for (Term &term : result.terms)
-    term.rename([&](int index) {
-      if (index >= kFirstSummed)
-        return index;
-      return toDims[llvm::find(fromDims, index) - fromDims.begin()];
-    });
-  return result;
+  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    return evaluateReshape(op);
+  return std::nullopt;
 }

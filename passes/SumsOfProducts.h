@@ -6,7 +6,11 @@
 //   z[b, e] = wex[e, d] x[b, d] - wei[e, i] wix[i, d] x[b, d] + bias[e]
 //
 // with sums over the indices that the result does not have. The order of
-// operations, transposes and reshapes leave no trace in this form.
+// operations, transposes and reshapes leave no trace in this form. A
+// convolution is such a product, too: with the patches of x that its windows
+// cover,
+//
+//   z[b, f, oh, ow] = w[f, c, kh, kw] patches(x)[b, c, kh, kw, oh, ow]
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,35 +25,62 @@
 
 namespace mlir::dann {
 
-// An index runs over a dimension of the value that a sum stands for, or is
-// summed over and counts from kFirstSummed. Dimensions of size 1 have none, so
-// that reshapes which add or remove them change nothing.
 constexpr int kNoIndex = -1;
 constexpr int kFirstSummed = 1 << 10;
+
+/// What a dimension of a factor is indexed by: a loop over a dimension of the
+/// value that a sum stands for, or one that is summed over and counts from
+/// kFirstSummed; or a part of that loop, where a reshape has made one dimension
+/// of several: `loop / stride` modulo `extent`. Dimensions of size 1 have no
+/// index, so that reshapes which add or remove them change nothing.
+struct Index {
+  int loop = kNoIndex;
+  int64_t stride = 1, extent = 0; // 0: all of the loop
+
+  bool operator==(const Index &) const = default;
+  explicit operator bool() const { return loop != kNoIndex; }
+  bool isSummed() const { return loop >= kFirstSummed; }
+  bool isFree() const { return *this && !isSummed(); }
+  bool isWhole() const { return stride == 1 && extent == 0; }
+};
+using Indices = SmallVector<Index, 4>;
+
 // Products and sums of an E/I layer are smaller; what is larger is not
 // followed any further.
 constexpr size_t kMaxTerms = 8, kMaxFactors = 8;
 
 struct Sum;
 
+/// The windows of a convolution of images [B, C, H, W].
+struct PatchWindow {
+  SmallVector<int64_t, 2> kernel, strides, dilations;
+  SmallVector<int64_t, 4> padding; // top, left, bottom, right
+
+  bool operator==(const PatchWindow &) const = default;
+};
+
 struct Factor {
-  enum class Kind { Plain, Exponential, Reciprocal };
+  enum class Kind { Plain, Exponential, Reciprocal, Patches };
   Kind kind;
-  Value value;                        // of which this is an entry, or e^entry
-  std::shared_ptr<const Sum> divisor; // of which this is the reciprocal
-  SmallVector<int, 4> indices;        // one for each dimension
+  Value value; // of which this is an entry, e^entry, or a patch
+  // One for each dimension; of patches (b, c, kh, kw, oh, ow).
+  Indices indices;
+  // Of which this is the reciprocal, in the indices of the term.
+  std::shared_ptr<const Sum> divisor;
+  std::optional<PatchWindow> window; // of patches
 };
 
 struct Term {
   double coefficient = 1;
   SmallVector<Factor, 4> factors;
 
-  void rename(llvm::function_ref<int(int)> newIndex) {
-    for (Factor &factor : factors)
-      for (int &index : factor.indices)
-        if (index != kNoIndex)
-          index = newIndex(index);
-  }
+  /// Replaces each index; fails where there is none in its place.
+  LogicalResult
+  reindex(llvm::function_ref<std::optional<Index>(Index)> newIndex);
+  /// Gives each loop another number.
+  void rename(llvm::function_ref<int(int)> newLoop);
+  /// Whether a factor is indexed by the loop.
+  bool dependsOn(int loop) const;
 };
 
 struct Sum {
@@ -67,7 +98,7 @@ struct Sum {
 };
 
 /// For each dimension its own index, none for those of size 1.
-SmallVector<int, 4> getOwnIndices(ArrayRef<int64_t> shape);
+Indices getOwnIndices(ArrayRef<int64_t> shape);
 
 /// Writes the values of a function's block as sums of products.
 class Algebra {
@@ -85,8 +116,9 @@ private:
   const Sum *lookup(Value value) const;
   std::optional<Sum> evaluate(Operation *op);
   std::optional<Sum> evaluateLinalg(linalg::LinalgOp op);
-  std::optional<Sum> evaluateScalar(Operation *op, ArrayRef<Sum> in,
-                                    ArrayRef<int64_t> extents);
+  std::optional<Sum> evaluateConvolution(linalg::Conv2DNchwFchwOp op);
+  std::optional<Sum> evaluateReshape(Operation *op);
+  std::optional<Sum> evaluateScalar(Operation *op, ArrayRef<Sum> in);
   std::optional<Sum> multiply(const Sum &a, const Sum &b);
 
   DenseMap<Value, Sum> weights;

@@ -14,6 +14,12 @@ bool isZeros(Value value);
 /// without the init: with reduction loops, a sum.
 bool isSum(linalg::LinalgOp op);
 
+/// What `padded` is with `filler` around it, if it is images [B, C, H, W] with
+/// padding in their rows and columns alone; otherwise itself. Sets `padding`
+/// (top, left, bottom, right).
+Value lookThroughPadding(Value padded, double filler,
+                         SmallVectorImpl<int64_t> &padding);
+
 } // namespace mlir::dann
 
 #endif // DANN_DIALECT_UTILS_LINALGFORMS_H

@@ -3,8 +3,6 @@
 #include "frontend/Layers/EiParameters.h"
 #include "frontend/Layers/Recurrence.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-
 #include <cmath>
 
 using namespace mlir;
@@ -55,18 +53,8 @@ public:
     SmallVector<Value> parameters;
     for (unsigned i = 0, e = 2 * countHalf() + 1; i < e; ++i)
       parameters.push_back(b.takeParameter());
-    return recurrence.build(
-        b, x, parameters,
-        [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
-          unsigned half = countHalf();
-          Value fromInput = buildHalf(b, x, parameters.take_front(half),
-                                      /*bias=*/parameters[half]);
-          Value fromState =
-              buildHalf(b, state, parameters.drop_front(half + 1), {});
-          Value z = arith::AddFOp::create(b.getBuilder(), b.getLoc(), fromInput,
-                                          fromState);
-          return b.activate(message.activation(), z);
-        });
+    return recurrence.buildEi(b, x, parameters, isDivisive(), getEiEpsilon(),
+                              message.activation());
   }
 
 private:
@@ -100,17 +88,6 @@ private:
                     ? b.filled({recurrence.units, 1}, 1)
                     : b.normalizeRows(draw(inhibitory, {recurrence.units, ni}));
     EiParameters::add(b, wex, wix, wei, isDivisive(), half);
-  }
-
-  /// What one half gives for x [B, d].
-  Value buildHalf(ForwardBuilder &b, Value x, ValueRange parameters,
-                  Value bias) const {
-    Value alpha = isDivisive() ? parameters[3] : Value();
-    Value gain = isDivisive() ? parameters[4] : Value();
-    return EiDenseOp::create(b.getBuilder(), b.getLoc(),
-                             b.getBatchType({recurrence.units}), x,
-                             parameters[0], parameters[1], parameters[2], alpha,
-                             gain, bias, getEiEpsilon());
   }
 
   model::EiRecurrent message;

@@ -2,6 +2,7 @@
 
 #include "frontend/Layers/Recurrence.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -91,6 +92,31 @@ Value Recurrence::buildStandard(ForwardBuilder &b, Value x,
         Value z = b.addBias(linalg.product(x, false, parameters[0], true),
                             parameters[1]);
         z = linalg.product(state, false, parameters[2], true, z);
+        return b.activate(activation, z);
+      });
+}
+
+Value Recurrence::buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
+                          bool isDivisive, const APFloat &epsilon,
+                          ::dann::model::Activation activation) const {
+  unsigned half = isDivisive ? 5 : 3;
+  auto buildHalf = [&](ForwardBuilder &b, Value x, ValueRange parameters,
+                       Value bias) -> Value {
+    Value alpha = isDivisive ? parameters[3] : Value();
+    Value gain = isDivisive ? parameters[4] : Value();
+    return EiDenseOp::create(
+        b.getBuilder(), b.getLoc(), b.getBatchType({units}), x, parameters[0],
+        parameters[1], parameters[2], alpha, gain, bias, epsilon);
+  };
+  return build(
+      b, x, parameters,
+      [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
+        Value fromInput = buildHalf(b, x, parameters.take_front(half),
+                                    /*bias=*/parameters[half]);
+        Value fromState =
+            buildHalf(b, state, parameters.drop_front(half + 1), {});
+        Value z = arith::AddFOp::create(b.getBuilder(), b.getLoc(), fromInput,
+                                        fromState);
         return b.activate(activation, z);
       });
 }

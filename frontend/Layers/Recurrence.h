@@ -48,6 +48,13 @@ struct Recurrence {
   /// and w.
   Value buildStandard(ForwardBuilder &b, Value x, ValueRange parameters,
                       ::dann::model::Activation activation) const;
+
+  /// build() for the sum of two E/I layers, of x and of the state. `parameters`
+  /// are wex, wix, wei, with `isDivisive` alpha and g, of x, then the bias,
+  /// then those of the state.
+  Value buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
+                bool isDivisive, const llvm::APFloat &epsilon,
+                ::dann::model::Activation activation) const;
 };
 
 /// Whether a squared scale of initial weights is usable, 1/3 if not given.

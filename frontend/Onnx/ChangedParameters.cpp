@@ -272,9 +272,16 @@ void mlir::dann::adaptToParameters(OnnxModels &models, ModuleOp module) {
           cast<RankedTensorType>(argument.getType()), role.getValue(),
           forward.getArgAttrOfType<ElementsAttr>(i, DannDialect::kInitialAttr),
           ""};
-  forward.walk([&](EiDenseOp layer) {
-    if (auto found = all.find(getName(layer.getAlpha())); found != all.end())
-      found->second.wei = getName(layer.getWei());
+  forward.walk([&](EILayerOpInterface layer) {
+    auto getOperand = [&](Role role) {
+      for (OpOperand &operand : layer->getOpOperands())
+        if (layer.getOperandRole(operand.getOperandNumber()) == role)
+          return operand.get();
+      return Value();
+    };
+    if (auto found = all.find(getName(getOperand(Role::Alpha)));
+        found != all.end())
+      found->second.wei = getName(getOperand(Role::Wei));
   });
 
   SmallVector<std::pair<OnnxParameter *, Change>> changes;

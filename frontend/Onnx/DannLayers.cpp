@@ -1,4 +1,4 @@
-//===- DannLayers.cpp - E/I layers as ONNX nodes --------------------------===//
+//===- DannLayers.cpp - Layers of dann as ONNX nodes ----------------------===//
 
 #include "frontend/Onnx/DannLayers.h"
 
@@ -14,11 +14,6 @@ using namespace mlir;
 using namespace mlir::dann;
 using namespace mlir::dann::onnx;
 
-// The output of a layer.
-static constexpr llvm::StringLiteral kResult = "z";
-
-using Nodes = google::protobuf::RepeatedPtrField<proto::NodeProto>;
-
 double mlir::dann::onnx::toDecimal(float value) {
   char text[64];
   char *end = std::to_chars(std::begin(text), std::end(text), value).ptr;
@@ -27,146 +22,156 @@ double mlir::dann::onnx::toDecimal(float value) {
   return decimal;
 }
 
-SmallVector<StringRef> mlir::dann::onnx::getLayerInputs(StringRef opType) {
-  if (!opType.consume_front("EIDense"))
-    return {};
-  SmallVector<StringRef> names = {"x", "wex", "wix", "wei"};
-  if (opType.consume_front("Shunting")) {
-    names.push_back("alpha");
-    if (!opType.consume_front("NoGain"))
-      names.push_back("gain");
+std::optional<LayerOperator> LayerOperator::parse(StringRef opType) {
+  LayerOperator op{};
+  auto hasNo = [&](StringRef part) {
+    return opType.consume_front(("No" + part).str());
+  };
+  bool isConvolution = opType.consume_front("EIConv2D");
+  if (isConvolution || opType.consume_front("EIDense")) {
+    op.kind = isConvolution ? Kind::EiConv2d : Kind::EiDense;
+    op.isDivisive = opType.consume_front("Shunting");
+    op.hasGain = op.isDivisive && !hasNo("Gain");
+    op.hasBias = !hasNo("Bias");
+  } else if (opType.consume_front("EIRecurrent")) {
+    op.kind = Kind::EiRecurrent;
+    op.isDivisive = opType.consume_front("Shunting");
+    op.isLinear = opType.consume_front("Linear");
+    op.givesLast = opType.consume_front("Last");
+    op.hasInitial = !hasNo("Initial");
+  } else if (opType.consume_front("Recurrent")) {
+    op.kind = Kind::Recurrent;
+    op.isLinear = opType.consume_front("Linear");
+    op.givesLast = opType.consume_front("Last");
+    op.hasInitial = !hasNo("Initial");
+  } else if (opType.consume_front("ApplyPolarity")) {
+    op.kind = Kind::ApplyPolarity;
+  } else if (opType.consume_front("ApplyColumnPolarity")) {
+    op.kind = Kind::ApplyColumnPolarity;
+  } else {
+    return std::nullopt;
   }
-  if (!opType.consume_front("NoBias"))
-    names.push_back("bias");
   if (!opType.empty())
-    names.clear();
+    return std::nullopt;
+  return op;
+}
+
+std::string LayerOperator::getName() const {
+  std::string shunting = isDivisive ? "Shunting" : "",
+              linear = isLinear ? "Linear" : "", last = givesLast ? "Last" : "",
+              initial = hasInitial ? "" : "NoInitial";
+  switch (kind) {
+  case Kind::EiDense:
+  case Kind::EiConv2d:
+    return (kind == Kind::EiDense ? "EIDense" : "EIConv2D") + shunting +
+           (isDivisive && !hasGain ? "NoGain" : "") + (hasBias ? "" : "NoBias");
+  case Kind::EiRecurrent:
+    return "EIRecurrent" + shunting + linear + last + initial;
+  case Kind::Recurrent:
+    return "Recurrent" + linear + last + initial;
+  case Kind::ApplyPolarity:
+    return "ApplyPolarity";
+  case Kind::ApplyColumnPolarity:
+    return "ApplyColumnPolarity";
+  }
+  return "";
+}
+
+SmallVector<StringRef, 14> LayerOperator::getInputs() const {
+  SmallVector<StringRef, 14> names = {"x"};
+  switch (kind) {
+  case Kind::EiDense:
+  case Kind::EiConv2d:
+    names.append({"wex", "wix", "wei"});
+    if (isDivisive)
+      names.push_back("alpha");
+    if (isDivisive && hasGain)
+      names.push_back("gain");
+    if (hasBias)
+      names.push_back("bias");
+    break;
+  case Kind::EiRecurrent:
+    names.append({"u_wex", "u_wix", "u_wei"});
+    if (isDivisive)
+      names.append({"u_alpha", "u_gain"});
+    names.append({"u_bias", "w_wex", "w_wix", "w_wei"});
+    if (isDivisive)
+      names.append({"w_alpha", "w_gain"});
+    break;
+  case Kind::Recurrent:
+    names.append({"u", "bias", "w"});
+    break;
+  case Kind::ApplyPolarity:
+    return {"magnitude", "polarity"};
+  case Kind::ApplyColumnPolarity:
+    return {"magnitude"};
+  }
+  if ((kind == Kind::EiRecurrent || kind == Kind::Recurrent) && hasInitial)
+    names.push_back("initial");
   return names;
 }
 
-namespace {
-
-/// A layer that a node stands for.
-class Layer {
-public:
-  Layer(const proto::NodeProto &node)
-      : node(node), inputs(getLayerInputs(node.op_type())) {}
-
-  static bool is(const proto::NodeProto &node) {
-    return node.domain() == kDannDomain &&
-           !getLayerInputs(node.op_type()).empty();
+StringRef LayerOperator::getOutput() const {
+  switch (kind) {
+  case Kind::EiDense:
+  case Kind::EiConv2d:
+    return "z";
+  case Kind::EiRecurrent:
+  case Kind::Recurrent:
+    return givesLast ? "last" : "states";
+  case Kind::ApplyPolarity:
+  case Kind::ApplyColumnPolarity:
+    return "weights";
   }
+  return "";
+}
 
-  /// The name of an input of the node; empty if it is left out.
-  std::string getInput(StringRef name) const {
-    auto index = llvm::find(inputs, name) - inputs.begin();
-    return index < node.input_size() ? node.input(index) : "";
-  }
-  bool has(StringRef name) const { return !getInput(name).empty(); }
-  bool isInput(StringRef name) const {
-    return llvm::is_contained(inputs, name);
-  }
-
-  /// Null if it is not given.
-  const proto::AttributeProto *getEpsilon() const {
-    for (const proto::AttributeProto &attribute : node.attribute())
-      if (attribute.name() == "epsilon")
-        return &attribute;
-    return nullptr;
-  }
-
-  /// The operator for the inputs that the node has.
-  std::string getOpType() const {
-    return (Twine(isInput("alpha") ? "EIDenseShunting" : "EIDense") +
-            (isInput("alpha") && !has("gain") ? "NoGain" : "") +
-            (has("bias") ? "" : "NoBias"))
-        .str();
-  }
-
-  /// Appends the nodes that compute the layer. `translate` gives the names of
-  /// its values in their place. `isFunction` tells whether that is a function,
-  /// to which epsilon is an attribute.
-  void build(Nodes &nodes, int32_t dataType, bool isFunction,
-             llvm::function_ref<std::string(StringRef)> translate) const;
-
-private:
-  const proto::NodeProto &node;
-  SmallVector<StringRef> inputs;
-};
-
-} // namespace
-
-void Layer::build(Nodes &nodes, int32_t dataType, bool isFunction,
-                  llvm::function_ref<std::string(StringRef)> translate) const {
-  proto::NodeProto *last = nullptr;
-  auto add = [&](StringRef type, ArrayRef<StringRef> operands,
-                 StringRef result) {
-    last = nodes.Add();
-    last->set_op_type(type.str());
-    for (StringRef operand : operands)
-      last->add_input(translate(operand));
-    last->add_output(translate(result));
-    if (!isFunction)
-      last->set_name(last->output(0));
-    return result;
+std::vector<proto::AttributeProto> LayerOperator::getAttributes() const {
+  std::vector<proto::AttributeProto> attributes;
+  auto add = [&](StringRef name, proto::AttributeProto::AttributeType type)
+      -> proto::AttributeProto & {
+    attributes.emplace_back();
+    attributes.back().set_name(name.str());
+    attributes.back().set_type(type);
+    return attributes.back();
   };
-  auto addAttribute = [&](StringRef name,
-                          proto::AttributeProto::AttributeType type) {
-    proto::AttributeProto *attribute = last->add_attribute();
-    attribute->set_name(name.str());
-    attribute->set_type(type);
-    return attribute;
+  auto addInts = [&](StringRef name, ArrayRef<int64_t> values) {
+    proto::AttributeProto &attribute = add(name, proto::AttributeProto::INTS);
+    attribute.mutable_ints()->Assign(values.begin(), values.end());
   };
-  // a . b^T
-  auto multiply = [&](StringRef a, StringRef b, StringRef result) {
-    add("Gemm", {a, b}, result);
-    addAttribute("transB", proto::AttributeProto::INT)->set_i(1);
-    return result;
-  };
-
-  multiply("x", "wex", "ze");
-  multiply("x", "wix", "zi");
-  multiply("zi", "wei", "inhibition");
-  StringRef value = add("Sub", {"ze", "inhibition"}, "difference");
-  if (has("alpha")) {
-    add("Exp", {"alpha"}, "strength");
-    add("Mul", {"wei", "strength"}, "shunting_weights");
-    multiply("zi", "shunting_weights", "shunting");
-    const proto::AttributeProto *given = getEpsilon();
-    std::string reference;
-    if (isFunction)
-      reference = "epsilon";
-    else if (given)
-      reference = given->ref_attr_name(); // the layer stands in a function
-    if (!reference.empty()) {
-      bool isFloat = dataType == proto::TensorProto::FLOAT;
-      add("Constant", {}, isFloat ? "epsilon" : "float_epsilon");
-      addAttribute("value_float", proto::AttributeProto::FLOAT)
-          ->set_ref_attr_name(reference);
-      if (!isFloat) {
-        add("Cast", {"float_epsilon"}, "epsilon");
-        addAttribute("to", proto::AttributeProto::INT)->set_i(dataType);
-      }
-    } else {
-      float epsilon = given ? given->f() : kDefaultEpsilon;
-      add("Constant", {}, "epsilon");
-      proto::TensorProto *tensor =
-          addAttribute("value", proto::AttributeProto::TENSOR)->mutable_t();
-      tensor->set_data_type(dataType);
-      if (dataType == proto::TensorProto::DOUBLE)
-        tensor->add_double_data(toDecimal(epsilon));
-      else
-        tensor->add_float_data(epsilon);
-    }
-    add("Add", {"shunting", "epsilon"}, "divisor");
-    value = add("Div", {value, "divisor"}, "quotient");
+  if (isDivisive)
+    add("epsilon", proto::AttributeProto::FLOAT).set_f(kDefaultEpsilon);
+  if (kind == Kind::EiConv2d) {
+    addInts("strides", {1, 1});
+    addInts("dilations", {1, 1});
+    addInts("pads", {0, 0, 0, 0});
   }
-  if (has("gain"))
-    value = add("Mul", {value, "gain"}, "amplified");
-  if (has("bias"))
-    add("Add", {value, "bias"}, "biased");
-  last->set_output(0, translate(kResult));
-  if (!isFunction)
-    last->set_name(last->output(0));
+  if (kind == Kind::EiRecurrent || kind == Kind::Recurrent)
+    add("checkpoint_every", proto::AttributeProto::INT).set_i(0);
+  if (kind == Kind::ApplyColumnPolarity)
+    add("excitatory", proto::AttributeProto::INT).set_i(0);
+  return attributes;
+}
+
+LayerOperator Layer::getOperator() const {
+  LayerOperator present = op;
+  auto has = [&](StringRef name) { return !getInput(name).empty(); };
+  present.hasGain &= !isInput("gain") || has("gain");
+  present.hasBias &= !isInput("bias") || has("bias");
+  present.hasInitial &= !isInput("initial") || has("initial");
+  return present;
+}
+
+std::string Layer::getInput(StringRef name) const {
+  auto index = llvm::find(inputs, name) - inputs.begin();
+  return index < node.input_size() ? node.input(index) : "";
+}
+
+const proto::AttributeProto *Layer::getAttribute(StringRef name) const {
+  for (const proto::AttributeProto &attribute : node.attribute())
+    if (attribute.name() == name)
+      return &attribute;
+  return nullptr;
 }
 
 /// Calls `visit` on the lists of nodes of the model: that of its graph, those
@@ -203,15 +208,32 @@ static int64_t getVersion(const proto::ModelProto &model, StringRef domain) {
   return 0;
 }
 
-/// Makes a layer one of the operator `opType`, which has all inputs that it
-/// has.
-static void setOpType(proto::NodeProto &node, const std::string &opType) {
+/// Makes a layer one of the operator `op`, which has all inputs that it has.
+static void setOperator(proto::NodeProto &node, const LayerOperator &op) {
   Layer layer(node);
   std::vector<std::string> inputs;
-  for (StringRef name : getLayerInputs(opType))
+  for (StringRef name : op.getInputs())
     inputs.push_back(layer.getInput(name));
   node.mutable_input()->Assign(inputs.begin(), inputs.end());
-  node.set_op_type(opType);
+  node.set_op_type(op.getName());
+}
+
+static proto::FunctionProto
+buildFunction(const LayerOperator &op, int64_t opsetVersion, int32_t dataType) {
+  proto::FunctionProto function;
+  function.set_name(op.getName());
+  function.set_domain(kDannDomain.str());
+  for (StringRef name : op.getInputs())
+    function.add_input(name.str());
+  function.add_output(op.getOutput().str());
+  for (const proto::AttributeProto &attribute : op.getAttributes())
+    function.add_attribute(attribute.name());
+  proto::OperatorSetIdProto *opset = function.add_opset_import();
+  opset->set_domain("");
+  opset->set_version(opsetVersion);
+  buildLayerBody(op, {*function.mutable_node(), dataType, /*layer=*/nullptr,
+                      [](StringRef name) { return name.str(); }});
+  return function;
 }
 
 void mlir::dann::onnx::addLayerFunctions(proto::ModelProto &model,
@@ -225,37 +247,24 @@ void mlir::dann::onnx::addLayerFunctions(proto::ModelProto &model,
     for (proto::NodeProto &node : nodes) {
       if (!Layer::is(node) || given.contains(node.op_type()))
         continue;
-      setOpType(node, Layer(node).getOpType());
+      LayerOperator op = Layer(node).getOperator();
+      setOperator(node, op);
       if (given.contains(node.op_type()) ||
           !known.insert(node.op_type()).second)
         continue;
-      Layer layer(node);
-      proto::FunctionProto function;
-      function.set_name(node.op_type());
-      function.set_domain(kDannDomain.str());
-      for (StringRef name : getLayerInputs(node.op_type()))
-        function.add_input(name.str());
-      function.add_output(kResult.str());
-      if (layer.has("alpha"))
-        function.add_attribute("epsilon");
-      proto::OperatorSetIdProto *opset = function.add_opset_import();
-      opset->set_domain("");
-      opset->set_version(std::max(kLayerOpset, getVersion(model, "")));
-      layer.build(*function.mutable_node(), dataType, /*isFunction=*/true,
-                  [](StringRef name) { return name.str(); });
-      added.push_back(std::move(function));
+      added.push_back(buildFunction(
+          op, std::max(kLayerOpset, getVersion(model, "")), dataType));
     }
   });
-  // A function refers to the attribute, which has no default there.
+  // A function refers to attributes, which have no defaults there.
   walk(model, [&](Nodes &nodes) {
     for (proto::NodeProto &node : nodes) {
-      if (!Layer::is(node) || !Layer(node).has("alpha") ||
-          Layer(node).getEpsilon())
+      if (!Layer::is(node))
         continue;
-      proto::AttributeProto *epsilon = node.add_attribute();
-      epsilon->set_name("epsilon");
-      epsilon->set_type(proto::AttributeProto::FLOAT);
-      epsilon->set_f(kDefaultEpsilon);
+      for (proto::AttributeProto &attribute :
+           Layer(node).getOperator().getAttributes())
+        if (!Layer(node).getAttribute(attribute.name()))
+          *node.add_attribute() = std::move(attribute);
     }
   });
   if (added.empty())
@@ -291,32 +300,33 @@ void mlir::dann::onnx::expandLayers(proto::ModelProto &model,
       const std::string &prefix =
           node.name().empty() ? node.output(0) : node.name();
       llvm::StringMap<std::string> names;
-      layer.build(expanded, dataType, /*isFunction=*/false,
-                  [&](StringRef name) -> std::string {
-                    if (name == kResult)
-                      return node.output(0);
-                    if (layer.isInput(name))
-                      return layer.getInput(name);
-                    std::string &place = names[name];
-                    if (place.empty()) {
-                      place = (Twine(prefix) + "." + name).str();
-                      while (!taken.insert(place).second)
-                        place += "_";
-                    }
-                    return place;
-                  });
+      auto translate = [&](StringRef name) -> std::string {
+        if (layer.isOutput(name))
+          return node.output(0);
+        if (layer.isInput(name))
+          return layer.getInput(name);
+        std::string &place = names[name];
+        if (place.empty()) {
+          place = (Twine(prefix) + "." + name).str();
+          while (!taken.insert(place).second)
+            place += "_";
+        }
+        return place;
+      };
+      buildLayerBody(layer.getOperator(),
+                     {expanded, dataType, &layer, translate});
     }
     nodes = std::move(expanded);
   });
   // The functions go with the nodes, and so does the domain.
   auto *functions = model.mutable_functions();
-  functions->erase(
-      std::remove_if(functions->begin(), functions->end(),
-                     [](const proto::FunctionProto &function) {
-                       return function.domain() == kDannDomain &&
-                              !getLayerInputs(function.name()).empty();
-                     }),
-      functions->end());
+  functions->erase(std::remove_if(functions->begin(), functions->end(),
+                                  [](const proto::FunctionProto &function) {
+                                    return function.domain() == kDannDomain &&
+                                           LayerOperator::parse(
+                                               function.name());
+                                  }),
+                   functions->end());
   bool isUsed = false;
   walk(model, [&](Nodes &nodes) {
     isUsed |= llvm::any_of(nodes, [](const proto::NodeProto &node) {

@@ -1,13 +1,15 @@
 //===- DannOperators.cpp - The operators of the domain ai.dann ------------===//
 
+#include "frontend/Layers/Recurrence.h"
 #include "frontend/Onnx/DannLayers.h"
-#include "frontend/Onnx/Node.h"
 #include "frontend/Onnx/ParameterValues.h"
+#include "frontend/Onnx/Window.h"
 
 #include "Dann/Dann.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringSwitch.h"
 
 #include <cmath>
 
@@ -97,40 +99,79 @@ void demandNonnegative(Value x) {
                         SignAttr::get(function.getContext(), Sign::Nonneg));
 }
 
-LogicalResult importEiDense(Node &node) {
-  SmallVector<StringRef> inputs = getLayerInputs(node.getOpType());
-  auto get = [&](StringRef name) {
+/// The inputs of a layer by their names in its operator.
+class LayerInputs {
+public:
+  explicit LayerInputs(Node &node)
+      : node(node), op(*LayerOperator::parse(node.getOpType())) {}
+
+  const LayerOperator &getOperator() const { return op; }
+
+  /// No value if it is left out.
+  Tensor get(StringRef name) const {
+    auto inputs = op.getInputs();
     auto *it = llvm::find(inputs, name);
     return it == inputs.end() ? Tensor() : node.getInput(it - inputs.begin());
-  };
-  Tensor x = get("x"), wex = get("wex"), wix = get("wix"), wei = get("wei"),
-         alpha = get("alpha"), gain = get("gain"), bias = get("bias");
-  if (failed(node.requireFloat(x)) ||
-      failed(node.requireSameType(node.getInputs())) ||
-      failed(node.requireRank(x, 2)))
-    return failure();
-  int64_t d = x.getDim(1);
-  if (ShapedType::isDynamic(d) || d < 1)
-    return node.emitError() << "x is " << x.getType()
-                            << "; the number of its features has to be known";
-  if (failed(checkShape(node, "wex", wex, {{"ne", {}}, {"d", d}})) ||
-      failed(checkShape(node, "wix", wix, {{"ni", {}}, {"d", d}})))
-    return failure();
-  int64_t ne = wex.getDim(0), ni = wix.getDim(0);
-  if (failed(checkShape(node, "wei", wei, {{"ne", ne}, {"ni", ni}})) ||
-      (alpha && failed(checkShape(node, "alpha", alpha, {{"ni", ni}}))) ||
-      (gain && failed(checkShape(node, "gain", gain, {{"ne", ne}}))) ||
-      (bias && failed(checkShape(node, "bias", bias, {{"ne", ne}}))))
-    return failure();
-  float epsilon = node.getFloat("epsilon", kDefaultEpsilon);
-  if (!std::isfinite(epsilon) || epsilon < 0)
-    return node.emitError() << "epsilon is " << static_cast<double>(epsilon)
-                            << "; it has to be finite and not negative";
+  }
 
-  auto type = RankedTensorType::get({x.getDim(0), ne}, x.getElementType());
-  auto layer = EiDenseOp::create(node.b(), type, x.value, wex.value, wix.value,
-                                 wei.value, alpha.value, gain.value, bias.value,
-                                 APFloat(toDecimal(epsilon)));
+  LogicalResult check(StringRef name, ArrayRef<Extent> extents) const {
+    Tensor tensor = get(name);
+    return tensor ? checkShape(node, name, tensor, extents) : success();
+  }
+
+  /// Whether all are floats of one type, and `x` has a rank and a known number
+  /// of features in dimension `features`.
+  LogicalResult checkTypes(int64_t rank, int64_t features) const {
+    Tensor x = get("x");
+    if (failed(node.requireFloat(x)) ||
+        failed(node.requireSameType(node.getInputs())) ||
+        failed(node.requireRank(x, rank)))
+      return failure();
+    if (ShapedType::isDynamic(x.getDim(features)) || x.getDim(features) < 1)
+      return node.emitError() << "x is " << x.getType()
+                              << "; the number of its features has to be known";
+    return success();
+  }
+
+  /// The shapes of the parameters of an E/I layer, whose names begin with
+  /// `prefix` and whose filters have the extents `inputs`.
+  LogicalResult checkLayer(StringRef prefix, ArrayRef<Extent> inputs,
+                           std::optional<int64_t> units = {}) const;
+
+  FailureOr<double> getEpsilon() const {
+    float epsilon = node.getFloat("epsilon", kDefaultEpsilon);
+    if (!std::isfinite(epsilon) || epsilon < 0)
+      return node.emitError() << "epsilon is " << static_cast<double>(epsilon)
+                              << "; it has to be finite and not negative";
+    return toDecimal(epsilon);
+  }
+
+private:
+  Node &node;
+  LayerOperator op;
+};
+
+LogicalResult LayerInputs::checkLayer(StringRef prefix, ArrayRef<Extent> inputs,
+                                      std::optional<int64_t> units) const {
+  auto named = [&](StringRef role) { return (prefix + role).str(); };
+  auto with = [&](Extent first) {
+    SmallVector<Extent> extents = {first};
+    llvm::append_range(extents, inputs);
+    return extents;
+  };
+  if (failed(check(named("wex"), with({"ne", units}))) ||
+      failed(check(named("wix"), with({"ni", {}}))))
+    return failure();
+  int64_t ne = get(named("wex")).getDim(0), ni = get(named("wix")).getDim(0);
+  return failure(failed(check(named("wei"), {{"ne", ne}, {"ni", ni}})) ||
+                 failed(check(named("alpha"), {{"ni", ni}})) ||
+                 failed(check(named("gain"), {{"ne", ne}})) ||
+                 failed(check(named("bias"), {{"ne", ne}})));
+}
+
+/// Gives the parameters and the input of a layer that was built what Dale's
+/// law demands of them.
+LogicalResult describeLayer(Node &node, EILayerOpInterface layer) {
   for (OpOperand &operand : layer->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
     if (failed(describeParameter(node, operand.get(),
@@ -138,9 +179,208 @@ LogicalResult importEiDense(Node &node) {
                                  layer.getRequiredSign(index))))
       return failure();
   }
-  demandNonnegative(x.value);
+  demandNonnegative(layer->getOperand(0));
+  return success();
+}
+
+LogicalResult importEiDense(Node &node) {
+  LayerInputs inputs(node);
+  if (failed(inputs.checkTypes(2, 1)))
+    return failure();
+  Tensor x = inputs.get("x");
+  FailureOr<double> epsilon = inputs.getEpsilon();
+  if (failed(inputs.checkLayer("", {{"d", x.getDim(1)}})) || failed(epsilon))
+    return failure();
+  auto type = RankedTensorType::get({x.getDim(0), inputs.get("wex").getDim(0)},
+                                    x.getElementType());
+  auto layer = EiDenseOp::create(
+      node.b(), type, x.value, inputs.get("wex").value, inputs.get("wix").value,
+      inputs.get("wei").value, inputs.get("alpha").value,
+      inputs.get("gain").value, inputs.get("bias").value, APFloat(*epsilon));
+  if (failed(describeLayer(node, layer)))
+    return failure();
   node.setOutput(0, {layer, x.dataType});
   return success();
+}
+
+LogicalResult importEiConv2d(Node &node) {
+  LayerInputs inputs(node);
+  if (failed(inputs.checkTypes(4, 1)))
+    return failure();
+  Tensor x = inputs.get("x"), wex = inputs.get("wex");
+  FailureOr<double> epsilon = inputs.getEpsilon();
+  if (failed(epsilon) || failed(node.requireRank(wex, 4)) ||
+      failed(inputs.checkLayer("", {{"channels", x.getDim(1)},
+                                    {"rows", wex.getDim(2)},
+                                    {"columns", wex.getDim(3)}})))
+    return failure();
+  for (StringRef name : {"auto_pad", "ceil_mode", "group"})
+    if (node.hasAttribute(name))
+      return node.emitError() << "has no attribute '" << name << "'";
+  FailureOr<Window> window = getWindow(node, x, wex.getShape().drop_front(2));
+  if (failed(window))
+    return failure();
+  SmallVector<int64_t> shape = {x.getDim(0), wex.getDim(0)}, padding;
+  llvm::append_range(shape, window->output);
+  llvm::append_range(padding, window->low);
+  llvm::append_range(padding, window->high);
+  if (failed(node.checkSize(shape)))
+    return failure();
+  auto layer = EiConv2dOp::create(
+      node.b(), RankedTensorType::get(shape, x.getElementType()), x.value,
+      wex.value, inputs.get("wix").value, inputs.get("wei").value,
+      inputs.get("alpha").value, inputs.get("gain").value,
+      inputs.get("bias").value, window->strides, window->dilations, padding,
+      APFloat(*epsilon));
+  if (failed(describeLayer(node, layer)))
+    return failure();
+  node.setOutput(0, {layer, x.dataType});
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Recurrence
+//===----------------------------------------------------------------------===//
+
+/// Builds what model files build for a layer with a state. `step` builds a step
+/// from the parameters, which are the inputs but x and the initial state.
+LogicalResult
+importRecurrence(Node &node, const LayerInputs &inputs, int64_t units,
+                 llvm::function_ref<Value(ForwardBuilder &, const Recurrence &,
+                                          Value, ValueRange)>
+                     build) {
+  Tensor x = inputs.get("x"), initial = inputs.get("initial");
+  if (ShapedType::isDynamic(x.getDim(1)) || x.getDim(1) < 1)
+    return node.emitError() << "x is " << x.getType()
+                            << "; the number of its steps has to be known";
+  if (initial && failed(inputs.check("initial", {{"units", units}})))
+    return failure();
+  Recurrence recurrence;
+  recurrence.steps = x.getDim(1);
+  recurrence.inputs = x.getDim(2);
+  recurrence.units = units;
+  recurrence.hasInitialState = static_cast<bool>(initial);
+  recurrence.givesAllStates = !inputs.getOperator().givesLast;
+  recurrence.checkpointEvery = node.getInt("checkpoint_every", 0);
+  if (recurrence.checkpointEvery < 0)
+    return node.emitError()
+           << "checkpoint_every is " << recurrence.checkpointEvery
+           << "; it has to be 0 or more";
+  if (failed(node.checkSize({x.getDim(0), recurrence.steps, units})))
+    return failure();
+  SmallVector<Value> parameters;
+  for (StringRef name : inputs.getOperator().getInputs())
+    if (name != "x" && name != "initial")
+      parameters.push_back(inputs.get(name).value);
+  SmallVector<Value> taken;
+  if (initial)
+    taken.push_back(initial.value);
+  ForwardBuilder builder(node.b(), cast<FloatType>(x.getElementType()), taken);
+  builder.startLayer(node.getLoc());
+  Value states = build(builder, recurrence, x.value, parameters);
+  node.setOutput(0, {states, x.dataType});
+  return success();
+}
+
+::dann::model::Activation getActivation(const LayerOperator &op) {
+  return op.isLinear ? ::dann::model::IDENTITY : ::dann::model::RELU;
+}
+
+LogicalResult importEiRecurrent(Node &node) {
+  LayerInputs inputs(node);
+  if (failed(inputs.checkTypes(3, 2)))
+    return failure();
+  const LayerOperator &op = inputs.getOperator();
+  Tensor x = inputs.get("x");
+  FailureOr<double> epsilon = inputs.getEpsilon();
+  if (failed(epsilon) || failed(inputs.checkLayer("u_", {{"d", x.getDim(2)}})))
+    return failure();
+  int64_t units = inputs.get("u_wex").getDim(0);
+  if (failed(inputs.checkLayer("w_", {{"ne", units}}, units)))
+    return failure();
+  if (failed(importRecurrence(
+          node, inputs, units,
+          [&](ForwardBuilder &b, const Recurrence &recurrence, Value x,
+              ValueRange parameters) {
+            return recurrence.buildEi(b, x, parameters, op.isDivisive,
+                                      APFloat(*epsilon), getActivation(op));
+          })))
+    return failure();
+  for (StringRef name : op.getInputs()) {
+    StringRef role = name == "initial" ? name : name.drop_front(2);
+    std::optional<Role> known = llvm::StringSwitch<std::optional<Role>>(role)
+                                    .Case("wex", Role::Wex)
+                                    .Case("wix", Role::Wix)
+                                    .Case("wei", Role::Wei)
+                                    .Case("alpha", Role::Alpha)
+                                    .Case("gain", Role::Gain)
+                                    .Case("bias", Role::Bias)
+                                    .Case("initial", Role::Initial)
+                                    .Default(std::nullopt);
+    bool isFree = known == Role::Alpha || known == Role::Bias;
+    if (known && failed(describeParameter(node, inputs.get(name).value, known,
+                                          isFree ? Sign::Any : Sign::Nonneg)))
+      return failure();
+  }
+  demandNonnegative(x.value);
+  return success();
+}
+
+LogicalResult importRecurrent(Node &node) {
+  LayerInputs inputs(node);
+  if (failed(inputs.checkTypes(3, 2)))
+    return failure();
+  Tensor x = inputs.get("x");
+  if (failed(inputs.check("u", {{"units", {}}, {"d", x.getDim(2)}})))
+    return failure();
+  int64_t units = inputs.get("u").getDim(0);
+  if (failed(inputs.check("bias", {{"units", units}})) ||
+      failed(inputs.check("w", {{"units", units}, {"units", units}})))
+    return failure();
+  return importRecurrence(node, inputs, units,
+                          [&](ForwardBuilder &b, const Recurrence &recurrence,
+                              Value x, ValueRange parameters) {
+                            return recurrence.buildStandard(
+                                b, x, parameters,
+                                getActivation(inputs.getOperator()));
+                          });
+}
+
+//===----------------------------------------------------------------------===//
+// Polarity
+//===----------------------------------------------------------------------===//
+
+LogicalResult importPolarity(Node &node) {
+  bool isByColumn = node.getOpType() == "ApplyColumnPolarity";
+  Tensor magnitude = node.getInput(0), polarity = node.getInput(1);
+  if (failed(node.requireFloat(magnitude)) ||
+      failed(node.requireSameType(node.getInputs())))
+    return failure();
+  if (!magnitude.getType().hasStaticShape() || magnitude.getRank() < 1)
+    return node.emitError() << "the shape of " << magnitude.getType()
+                            << " has to be known, with a dimension";
+  IntegerAttr excitatory;
+  if (isByColumn) {
+    if (failed(node.requireRank(magnitude, 2)))
+      return failure();
+    int64_t count = node.getInt("excitatory", 0);
+    if (count < 0 || count > magnitude.getDim(1))
+      return node.emitError() << "excitatory is " << count << " for "
+                              << magnitude.getDim(1) << " columns";
+    excitatory = node.b().getI64IntegerAttr(count);
+  } else {
+    // A vector belongs to the columns.
+    bool isVector = polarity.getRank() == 1 && magnitude.getRank() == 2 &&
+                    polarity.getDim(0) == magnitude.getDim(1);
+    if (!isVector && polarity.getShape() != magnitude.getShape())
+      return node.emitError() << "the polarity " << polarity.getType()
+                              << " has to have the shape of the magnitude "
+                              << magnitude.getType() << " or of its rows";
+  }
+  Value weights = ApplyPolarityOp::create(node.b(), magnitude.value,
+                                          polarity.value, excitatory);
+  node.setOutput(0, {weights, magnitude.dataType});
+  return describeParameter(node, magnitude.value, Role::Weight, Sign::Nonneg);
 }
 
 constexpr OperatorEntry kOperators[] = {
@@ -150,6 +390,44 @@ constexpr OperatorEntry kOperators[] = {
     {"EIDenseShuntingNoGain", 1, 5, 6, 1, importEiDense, kDannDomain},
     {"EIDenseShuntingNoBias", 1, 5, 6, 1, importEiDense, kDannDomain},
     {"EIDenseShuntingNoGainNoBias", 1, 5, 5, 1, importEiDense, kDannDomain},
+    {"EIConv2D", 1, 4, 5, 1, importEiConv2d, kDannDomain},
+    {"EIConv2DNoBias", 1, 4, 4, 1, importEiConv2d, kDannDomain},
+    {"EIConv2DShunting", 1, 5, 7, 1, importEiConv2d, kDannDomain},
+    {"EIConv2DShuntingNoGain", 1, 5, 6, 1, importEiConv2d, kDannDomain},
+    {"EIConv2DShuntingNoBias", 1, 5, 6, 1, importEiConv2d, kDannDomain},
+    {"EIConv2DShuntingNoGainNoBias", 1, 5, 5, 1, importEiConv2d, kDannDomain},
+    {"EIRecurrentNoInitial", 1, 8, 8, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShuntingNoInitial", 1, 12, 12, 1, importEiRecurrent,
+     kDannDomain},
+    {"RecurrentNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
+    {"EIRecurrent", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShunting", 1, 12, 13, 1, importEiRecurrent, kDannDomain},
+    {"Recurrent", 1, 4, 5, 1, importRecurrent, kDannDomain},
+    {"EIRecurrentLastNoInitial", 1, 8, 8, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShuntingLastNoInitial", 1, 12, 12, 1, importEiRecurrent,
+     kDannDomain},
+    {"RecurrentLastNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
+    {"EIRecurrentLast", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShuntingLast", 1, 12, 13, 1, importEiRecurrent, kDannDomain},
+    {"RecurrentLast", 1, 4, 5, 1, importRecurrent, kDannDomain},
+    {"EIRecurrentLinearNoInitial", 1, 8, 8, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShuntingLinearNoInitial", 1, 12, 12, 1, importEiRecurrent,
+     kDannDomain},
+    {"RecurrentLinearNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
+    {"EIRecurrentLinear", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShuntingLinear", 1, 12, 13, 1, importEiRecurrent, kDannDomain},
+    {"RecurrentLinear", 1, 4, 5, 1, importRecurrent, kDannDomain},
+    {"EIRecurrentLinearLastNoInitial", 1, 8, 8, 1, importEiRecurrent,
+     kDannDomain},
+    {"EIRecurrentShuntingLinearLastNoInitial", 1, 12, 12, 1, importEiRecurrent,
+     kDannDomain},
+    {"RecurrentLinearLastNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
+    {"EIRecurrentLinearLast", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
+    {"EIRecurrentShuntingLinearLast", 1, 12, 13, 1, importEiRecurrent,
+     kDannDomain},
+    {"RecurrentLinearLast", 1, 4, 5, 1, importRecurrent, kDannDomain},
+    {"ApplyPolarity", 1, 2, 2, 1, importPolarity, kDannDomain},
+    {"ApplyColumnPolarity", 1, 1, 1, 1, importPolarity, kDannDomain},
 };
 
 } // namespace

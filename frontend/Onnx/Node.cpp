@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
+#include "mlir/IR/Matchers.h"
 
 #include <limits>
 
@@ -302,8 +303,21 @@ FailureOr<Tensor> Node::elementwise(ArrayRef<Tensor> tensors, int32_t dataType,
   FailureOr<SmallVector<int64_t>> shape = getBroadcastShape(tensors);
   if (mlir::failed(shape))
     return failure();
+  // Numbers are constants of the body, not inputs.
+  auto getNumber = [&](Tensor tensor) -> Value {
+    DenseFPElementsAttr elements;
+    if (tensor.getRank() != 0 || !tensor.isFloat() ||
+        !matchPattern(tensor.value, m_Constant(&elements)))
+      return Value();
+    return arith::ConstantOp::create(builder,
+                                     elements.getSplatValue<FloatAttr>());
+  };
   SmallVector<LinalgBuilder::Indexed> inputs;
+  SmallVector<Value> numbers; // null for those that are inputs
   for (Tensor tensor : tensors) {
+    numbers.push_back(shape->empty() ? Value() : getNumber(tensor));
+    if (numbers.back())
+      continue;
     int64_t first = shape->size() - tensor.getRank();
     // Dimensions of size 1 that are repeated have no loop.
     SmallVector<int64_t> repeated;
@@ -318,9 +332,19 @@ FailureOr<Tensor> Node::elementwise(ArrayRef<Tensor> tensors, int32_t dataType,
   }
   Value init = linalgBuilder.empty(
       getSizes(*shape), onnx::getElementType(dataType, getContext()));
+  auto withNumbers = [&](ImplicitLocOpBuilder &b, ValueRange arguments) {
+    SmallVector<Value> all;
+    for (Value number : numbers) {
+      all.push_back(number ? number : arguments.front());
+      if (!number)
+        arguments = arguments.drop_front();
+    }
+    llvm::append_range(all, arguments);
+    return body(b, all);
+  };
   return Tensor{linalgBuilder.generic(shape->size(), inputs,
                                       {init, LinalgBuilder::allLoops(init)},
-                                      body),
+                                      withNumbers),
                 dataType};
 }
 

@@ -1,8 +1,12 @@
 //===- NormalizationOperators.cpp - Normalisation and dropout -------------===//
 
+#include "frontend/Onnx/DannLayers.h"
 #include "frontend/Onnx/Reduction.h"
 
+#include "Dann/Dann.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -72,6 +76,26 @@ bool isTraining(Node &node) {
   return hasMore && (node.getOpset() >= 7 || node.getInt("is_test", 0) == 0);
 }
 
+/// Whether the running statistics are parameters: the metadata say that this
+/// compiler trains them.
+bool hasTrainedStatistics(Node &node) {
+  auto isParameter = [&](int index) {
+    auto argument = dyn_cast<BlockArgument>(node.getInput(index).value);
+    auto function =
+        argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
+                 : func::FuncOp();
+    auto role = function ? function.getArgAttrOfType<RoleAttr>(
+                               argument.getArgNumber(), DannDialect::kRoleAttr)
+                         : RoleAttr();
+    return role && role.getValue() == Role::Stat;
+  };
+  return !isTraining(node) && node.getNumOutputs() == 1 &&
+         node.getOpset() >= 9 && node.getInput(0).getRank() >= 2 &&
+         node.getInput(3).dataType == node.getInput(0).dataType &&
+         node.getInput(4).dataType == node.getInput(0).dataType &&
+         isParameter(3) && isParameter(4);
+}
+
 LogicalResult importBatchNormalization(Node &node) {
   Tensor x = node.getInput(0);
   if (failed(node.requireFloat(x)))
@@ -102,6 +126,34 @@ LogicalResult importBatchNormalization(Node &node) {
     return failure();
   double epsilon = node.getFloat("epsilon", 1e-5f);
   double momentum = node.getFloat("momentum", 0.9f);
+  if (hasTrainedStatistics(node)) {
+    // ONNX counts what stays of the old statistics.
+    auto added =
+        static_cast<float>(1 - toDecimal(static_cast<float>(momentum)));
+    Value y =
+        BatchNormOp::create(node.b(), x.value, mean->value, variance->value,
+                            APFloat(toDecimal(static_cast<float>(epsilon))),
+                            APFloat(toDecimal(added)));
+    auto areAll = [&](int index, double value) {
+      std::optional<SmallVector<double>> known = node.getKnownFloats(index);
+      return known &&
+             llvm::all_of(*known, [&](double v) { return v == value; });
+    };
+    if (!areAll(1, 1))
+      y = node.linalg().elementwise(
+          {{y, LinalgBuilder::allLoops(y)}, {scale->value, {1}}}, y,
+          [](B &b, ValueRange arguments) {
+            return arith::MulFOp::create(b, arguments[0], arguments[1]);
+          });
+    if (!areAll(2, 0))
+      y = node.linalg().elementwise(
+          {{y, LinalgBuilder::allLoops(y)}, {bias->value, {1}}}, y,
+          [](B &b, ValueRange arguments) {
+            return arith::AddFOp::create(b, arguments[0], arguments[1]);
+          });
+    node.setOutput(0, {y, x.dataType});
+    return success();
+  }
   if (isTraining(node)) {
     Moments moments = computeMoments(node, x, axes);
     auto update = [&](int output, Tensor running, Tensor current) {
@@ -387,9 +439,27 @@ LogicalResult importLrn(Node &node) {
 // Dropout
 //===----------------------------------------------------------------------===//
 
-/// Dropout that drops nothing. The oldest versions have an attribute that tells
-/// training from its contrary, the newest ones an input; those between never
-/// drop.
+/// What of its input a Dropout drops when the model is trained; 0 where that is
+/// not known, where the node tells what it keeps, or in nested graphs.
+double getTrainingRate(Node &node) {
+  std::optional<double> ratio;
+  if (node.getOpset() < 12)
+    ratio = toDecimal(node.getFloat("ratio", 0.5f));
+  else if (!node.hasInput(1))
+    ratio = 0.5;
+  else if (auto known = node.getKnownFloats(1); known && known->size() == 1)
+    ratio = node.getInput(1).dataType == proto::TensorProto::FLOAT
+                ? toDecimal(static_cast<float>(known->front()))
+                : known->front();
+  bool isNested = !isa<func::FuncOp>(node.b().getBlock()->getParentOp());
+  if (!ratio || !(*ratio >= 0 && *ratio < 1) || node.hasOutput(1) || isNested)
+    return 0;
+  return *ratio;
+}
+
+/// Dropout that drops nothing, unless the model is trained. The oldest versions
+/// have an attribute that tells training from its contrary, the newest ones an
+/// input; those between never drop.
 LogicalResult importDropout(Node &node) {
   Tensor x = node.getInput(0);
   int64_t opset = node.getOpset();
@@ -415,7 +485,10 @@ LogicalResult importDropout(Node &node) {
     return node.emitError()
            << "trains with a ratio that is not 0, or not known at compile "
               "time, which is not supported; without training mode it is";
-  node.setOutput(0, x);
+  Tensor y = x;
+  if (double rate = getTrainingRate(node); rate > 0)
+    y.value = DropoutOp::create(node.b(), x.value, APFloat(rate));
+  node.setOutput(0, y);
   // All is kept.
   int32_t maskType = opset < 10 ? x.dataType : proto::TensorProto::BOOL;
   if (node.hasOutput(1))

@@ -2,7 +2,7 @@
 
 #include "frontend/Onnx/OnnxExport.h"
 
-#include "frontend/Onnx/DannLayers.h"
+#include "frontend/Onnx/Exporter.h"
 #include "frontend/Onnx/Metadata.h"
 #include "frontend/Onnx/Weightless.h"
 
@@ -21,59 +21,6 @@
 using namespace mlir;
 using namespace mlir::dann;
 using namespace mlir::dann::onnx;
-
-namespace {
-
-class Exporter {
-public:
-  explicit Exporter(func::FuncOp forward) : forward(forward) {}
-
-  LogicalResult run();
-  FailureOr<OnnxModels> finish();
-
-private:
-  LogicalResult addArguments();
-  void setType(proto::ValueInfoProto &info, RankedTensorType type);
-  LogicalResult addOperation(Operation *op);
-  LogicalResult addLayer(EiDenseOp op);
-  LogicalResult addProduct(linalg::ContractOp op);
-  LogicalResult addGeneric(linalg::GenericOp op);
-  LogicalResult addFlatten(tensor::CollapseShapeOp op);
-  LogicalResult addPolarity(ApplyPolarityOp op);
-  LogicalResult addBatchNorm(BatchNormOp op);
-  LogicalResult addDropout(DropoutOp op);
-
-  /// The name of the scalar that a node makes of a float constant.
-  std::string addScalar(Value constant, StringRef layer);
-  /// The name of the tensor that a node makes of its elements.
-  std::string addConstant(StringRef layer, StringRef suffix, int32_t type,
-                          ArrayRef<int64_t> shape, StringRef rawData);
-  std::string addFloats(StringRef layer, StringRef suffix,
-                        ArrayRef<int64_t> shape, ArrayRef<double> values);
-  std::string addAxes(StringRef layer, ArrayRef<int64_t> axes);
-  static void setInteger(proto::NodeProto &node, StringRef name, int64_t value);
-
-  /// Adds a node that computes `result`: the layer `name`, or with a `suffix`
-  /// what belongs to it.
-  proto::NodeProto &addNode(StringRef type, ValueRange operands, Value result,
-                            StringRef name, StringRef suffix = "");
-  /// Adds `name` to the taken ones, or one like it.
-  static std::string makeUnique(llvm::StringSet<> &taken, const Twine &name);
-  LogicalResult fail(Operation *op) {
-    return op->emitOpError("cannot be exported to ONNX");
-  }
-
-  func::FuncOp forward;
-  proto::ModelProto model;
-  llvm::StringSet<> taken, takenByNodes;
-  DenseMap<Value, std::string> names;
-  /// The layer of a value, for the names of what is computed of it.
-  DenseMap<Value, std::string> layers;
-  std::vector<OnnxParameter> parameters;
-  int32_t dataType = proto::TensorProto::FLOAT;
-};
-
-} // namespace
 
 static int32_t getDataType(Type type) {
   if (type.isF32())
@@ -148,40 +95,66 @@ proto::NodeProto &Exporter::addNode(StringRef type, ValueRange operands,
   return node;
 }
 
-/// The name of the layer that a parameter belongs to: "0" of "0.wex".
-static std::string getLayerName(StringRef parameter) {
-  auto [layer, role] = parameter.rsplit('.');
-  return layer.str();
+void Exporter::addTensor(Value constant, DenseElementsAttr elements) {
+  auto type = dyn_cast<RankedTensorType>(elements.getType());
+  if (!type || getDataType(type.getElementType()) != dataType)
+    return;
+  auto values = llvm::map_to_vector(
+      elements.getValues<APFloat>(),
+      [](const APFloat &value) { return value.convertToDouble(); });
+  names[constant] = addFloats("constant", "values", type.getShape(), values);
 }
 
-LogicalResult Exporter::addLayer(EiDenseOp op) {
-  SmallVector<Value> operands = {op.getX(), op.getWex(), op.getWix(),
-                                 op.getWei()};
-  bool isShunting = op.getAlpha() != nullptr;
-  if (isShunting)
-    operands.append({op.getAlpha(), op.getGain()});
-  operands.push_back(op.getBias());
-  while (!operands.back())
-    operands.pop_back();
-  proto::NodeProto &node =
-      addNode(isShunting ? "EIDenseShunting" : "EIDense", operands, op.getZ(),
-              getLayerName(names.lookup(op.getWex())));
-  node.set_domain(kDannDomain.str());
-  if (isShunting) {
-    proto::AttributeProto &epsilon = *node.add_attribute();
-    epsilon.set_name("epsilon");
-    epsilon.set_type(proto::AttributeProto::FLOAT);
-    epsilon.set_f(static_cast<float>(op.getEpsilon().convertToDouble()));
+void Exporter::addFloat(proto::NodeProto &node, StringRef name, double value) {
+  proto::AttributeProto &attribute = *node.add_attribute();
+  attribute.set_name(name.str());
+  attribute.set_type(proto::AttributeProto::FLOAT);
+  attribute.set_f(static_cast<float>(value));
+}
+
+void Exporter::addIntegers(proto::NodeProto &node, StringRef name,
+                           ArrayRef<int64_t> values) {
+  proto::AttributeProto &attribute = *node.add_attribute();
+  attribute.set_name(name.str());
+  attribute.set_type(proto::AttributeProto::INTS);
+  attribute.mutable_ints()->Assign(values.begin(), values.end());
+}
+
+/// The operands are those of the node, in their order.
+proto::NodeProto &Exporter::addEiLayer(EILayerOpInterface op, StringRef type) {
+  SmallVector<Value> operands;
+  bool isDivisive = false, hasGain = false;
+  Value bias, wex;
+  for (OpOperand &operand : op->getOpOperands()) {
+    std::optional<Role> role = op.getOperandRole(operand.getOperandNumber());
+    isDivisive |= role == Role::Alpha;
+    hasGain |= role == Role::Gain;
+    if (role == Role::Wex)
+      wex = operand.get();
+    if (role == Role::Bias)
+      bias = operand.get();
+    else
+      operands.push_back(operand.get());
   }
+  if (bias && isDivisive && !hasGain)
+    operands.push_back(Value());
+  if (bias)
+    operands.push_back(bias);
+  proto::NodeProto &node =
+      addNode(isDivisive ? (type + "Shunting").str() : type.str(), operands,
+              op->getResult(0), getLayerName(names.lookup(wex)));
+  node.set_domain(kDannDomain.str());
+  return node;
+}
+
+LogicalResult Exporter::addDense(EiDenseOp op) {
+  proto::NodeProto &node = addEiLayer(op, "EIDense");
+  if (op.getAlpha())
+    addFloat(node, "epsilon", op.getEpsilon().convertToDouble());
   return success();
 }
 
-namespace {
-/// What a linalg.generic does to the elements of its inputs.
-enum class Elementwise { None, Relu, AddBias };
-} // namespace
-
-static Elementwise classify(linalg::GenericOp op) {
+Elementwise mlir::dann::onnx::classify(linalg::GenericOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   Block &body = *op.getBody();
   if (op.getNumResults() != 1 || op.getNumParallelLoops() != op.getNumLoops() ||
@@ -202,12 +175,42 @@ static Elementwise classify(linalg::GenericOp op) {
           [](Value other) { return matchPattern(other, m_AnyZeroFloat()); }))
     return Elementwise::Relu;
   if (isa<arith::AddFOp>(first) && op.getNumDpsInputs() == 2 &&
-      op.getNumLoops() == 2 && maps[1].getNumResults() == 1 &&
-      maps[1].getResult(0) ==
-          getAffineDimExpr(op.getNumLoops() - 1, op.getContext()) &&
+      op.getNumLoops() >= 2 && maps[1].getNumResults() == 1 &&
+      maps[1].getResult(0) == getAffineDimExpr(1, op.getContext()) &&
       operandsAre([&](Value other) { return other == body.getArgument(1); }))
     return Elementwise::AddBias;
   return Elementwise::None;
+}
+
+Value Exporter::takeBias(Value product, SmallVectorImpl<Value> &operands) {
+  linalg::GenericOp bias;
+  bool isUsedOnce = true;
+  for (Operation *user : product.getUsers()) {
+    if (isa<tensor::DimOp>(user))
+      continue;
+    auto generic = dyn_cast<linalg::GenericOp>(user);
+    isUsedOnce &= !bias && generic &&
+                  classify(generic) == Elementwise::AddBias &&
+                  generic.getDpsInputs()[0] == product &&
+                  generic.getDpsInputs()[1] != product;
+    bias = generic;
+  }
+  if (!bias || !isUsedOnce || !names.contains(bias.getDpsInputs()[1]))
+    return product;
+  operands.push_back(bias.getDpsInputs()[1]);
+  return bias.getResult(0);
+}
+
+std::string Exporter::getWeightsLayer(ValueRange operands) const {
+  std::string layer;
+  for (Value operand : operands) {
+    if (auto polarity = operand.getDefiningOp<ApplyPolarityOp>())
+      operand = polarity.getMagnitude();
+    if (isa<BlockArgument>(operand) &&
+        StringRef(names.lookup(operand)).contains('.'))
+      layer = getLayerName(names.lookup(operand));
+  }
+  return layer;
 }
 
 LogicalResult Exporter::addProduct(linalg::ContractOp op) {
@@ -227,31 +230,9 @@ LogicalResult Exporter::addProduct(linalg::ContractOp op) {
       !contains(maps[1], column) || contains(maps[1], row))
     return fail(op);
 
-  // Gemm adds a bias too.
-  Value product = op->getResult(0);
-  linalg::GenericOp bias;
-  bool isUsedOnce = true;
-  for (Operation *user : product.getUsers()) {
-    if (isa<tensor::DimOp>(user))
-      continue;
-    auto generic = dyn_cast<linalg::GenericOp>(user);
-    isUsedOnce &= !bias && generic &&
-                  classify(generic) == Elementwise::AddBias &&
-                  generic.getDpsInputs()[0] == product &&
-                  generic.getDpsInputs()[1] != product;
-    bias = generic;
-  }
   SmallVector<Value> operands = op.getInputs();
-  Value result = product;
-  if (bias && isUsedOnce && names.contains(bias.getDpsInputs()[1])) {
-    operands.push_back(bias.getDpsInputs()[1]);
-    result = bias.getResult(0);
-  }
-  std::string weights;
-  for (Value operand : operands)
-    if (isa<BlockArgument>(operand) &&
-        StringRef(names.lookup(operand)).contains('.'))
-      weights = getLayerName(names.lookup(operand));
+  Value result = takeBias(op->getResult(0), operands);
+  std::string weights = getWeightsLayer(operands);
   proto::NodeProto &node = addNode("Gemm", operands, result, weights);
   if (maps[0].getResult(0) != row)
     setInteger(node, "transA", 1);
@@ -335,10 +316,13 @@ static bool isFloatConstant(Value value) {
 LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
   if (op.getNumDpsInputs() == 0)
     return fail(op);
+  if (addProductAlong(op))
+    return success();
   Elementwise kind = classify(op);
   std::string layer = layers.lookup(op.getDpsInputs()[0]);
-  if (kind != Elementwise::None) {
-    bool isRelu = kind == Elementwise::Relu;
+  bool isRelu = kind == Elementwise::Relu;
+  // Behind the channels of images a bias has no dimensions.
+  if (isRelu || (kind == Elementwise::AddBias && op.getNumLoops() == 2)) {
     addNode(isRelu ? "Relu" : "Add", op.getDpsInputs(), op.getResult(0), layer,
             isRelu ? "relu" : "bias");
     return success();
@@ -434,22 +418,18 @@ LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
 }
 
 LogicalResult Exporter::addPolarity(ApplyPolarityOp op) {
-  RankedTensorType type = op.getMagnitude().getType();
-  // A vector belongs to the last dimension.
-  if (op.isByColumn() && type.getRank() != 2)
-    return fail(op);
   std::string layer = getLayerName(names.lookup(op.getMagnitude()));
-  std::string polarity;
-  if (op.getPolarity()) {
-    polarity = names.lookup(op.getPolarity());
-  } else {
-    SmallVector<double> signs(type.getDimSize(1), 1);
-    std::fill(signs.begin() + static_cast<int64_t>(*op.getExcitatory()),
-              signs.end(), -1);
-    polarity = addFloats(layer, "signs", type.getDimSize(1), signs);
-  }
-  addNode("Mul", op.getMagnitude(), op.getWeights(), layer, "weights")
-      .add_input(polarity);
+  SmallVector<Value> operands = {op.getMagnitude()};
+  if (op.getPolarity())
+    operands.push_back(op.getPolarity());
+  else if (op.getMagnitude().getType().getRank() != 2)
+    return fail(op); // a vector belongs to the last dimension
+  proto::NodeProto &node =
+      addNode(op.getPolarity() ? "ApplyPolarity" : "ApplyColumnPolarity",
+              operands, op.getWeights(), layer, "weights");
+  node.set_domain(kDannDomain.str());
+  if (op.getExcitatory())
+    setInteger(node, "excitatory", static_cast<int64_t>(*op.getExcitatory()));
   return success();
 }
 
@@ -465,17 +445,18 @@ LogicalResult Exporter::addBatchNorm(BatchNormOp op) {
   for (const std::string &input : {scale, shift, names.lookup(op.getMean()),
                                    names.lookup(op.getVariance())})
     node.add_input(input);
-  proto::AttributeProto &epsilon = *node.add_attribute();
-  epsilon.set_name("epsilon");
-  epsilon.set_type(proto::AttributeProto::FLOAT);
-  epsilon.set_f(static_cast<float>(op.getEpsilon().convertToDouble()));
+  addFloat(node, "epsilon", op.getEpsilon().convertToDouble());
+  // ONNX counts what stays of the old statistics.
+  addFloat(node, "momentum", 1 - op.getMomentum().convertToDouble());
   return success();
 }
 
-/// Of inference, where it changes nothing.
+/// Of inference, where it changes nothing; the ratio is for training.
 LogicalResult Exporter::addDropout(DropoutOp op) {
-  addNode("Identity", op.getX(), op.getY(), layers.lookup(op.getX()),
-          "dropout");
+  std::string layer = layers.lookup(op.getX());
+  std::string ratio =
+      addFloats(layer, "ratio", {}, op.getRate().convertToDouble());
+  addNode("Dropout", op.getX(), op.getY(), layer, "dropout").add_input(ratio);
   return success();
 }
 
@@ -500,15 +481,33 @@ LogicalResult Exporter::addOperation(Operation *op) {
     // Of a Gemm, to which a bias belongs, the node is there already.
     if (layers.contains(op->getResult(0)))
       return success();
-    if (!llvm::all_of(structured.getDpsInputs(), [&](Value input) {
+    for (Value input : structured.getDpsInputs())
+      if (DenseElementsAttr elements;
+          !isComputed(input) && isa<linalg::GenericOp>(op) &&
+          matchPattern(input, m_Constant(&elements)))
+        addTensor(input, elements);
+    if (isPartOfScan(op))
+      return success();
+    if (!isa<linalg::PoolingNchwMaxOp, linalg::PoolingNchwSumOp,
+             linalg::Conv2DNchwFchwOp>(op) &&
+        !llvm::all_of(structured.getDpsInputs(), [&](Value input) {
           return isComputed(input) || isFloatConstant(input);
         }))
       return fail(op);
-  } else if (!llvm::all_of(op->getOperands(), isComputed)) {
+  } else if (isa<tensor::PadOp>(op)) {
+    return success(); // for its users
+  } else if (!isa<ScanOp>(op) && !llvm::all_of(op->getOperands(), isComputed)) {
     return fail(op);
   }
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](EiDenseOp layer) { return addLayer(layer); })
+      .Case([&](EiDenseOp layer) { return addDense(layer); })
+      .Case([&](EiConv2dOp layer) { return addEiConvolution(layer); })
+      .Case([&](ScanOp scan) { return addScan(scan); })
+      .Case([&](linalg::Conv2DNchwFchwOp convolution) {
+        return addConvolution(convolution);
+      })
+      .Case([&](linalg::PoolingNchwMaxOp pool) { return addMaximum(pool); })
+      .Case([&](linalg::PoolingNchwSumOp pool) { return addAverage(pool); })
       .Case([&](linalg::ContractOp product) { return addProduct(product); })
       .Case([&](linalg::GenericOp generic) { return addGeneric(generic); })
       .Case([&](ApplyPolarityOp polarity) { return addPolarity(polarity); })
@@ -531,8 +530,6 @@ LogicalResult Exporter::run() {
     opset.set_version(version);
   };
   addDomain("", kLayerOpset);
-  if (!forward.getOps<EiDenseOp>().empty())
-    addDomain(kDannDomain, kDannVersion);
   if (failed(addArguments()))
     return failure();
 
@@ -569,6 +566,11 @@ LogicalResult Exporter::run() {
 }
 
 FailureOr<OnnxModels> Exporter::finish() {
+  if (hasLayers(model)) {
+    proto::OperatorSetIdProto &opset = *model.add_opset_import();
+    opset.set_domain(kDannDomain.str());
+    opset.set_version(kDannVersion);
+  }
   OnnxModels models = makeForms(std::move(model), dataType);
   models.parameters = std::move(parameters);
   return models;

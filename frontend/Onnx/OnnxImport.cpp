@@ -583,18 +583,23 @@ LogicalResult ModelImporter::collectInputs() {
 }
 
 /// The initializers that batch normalisation takes for the statistics of
-/// another training: none are to be trained.
-static llvm::StringSet<> findStatistics(const proto::GraphProto &graph) {
+/// another training: none are to be trained. The metadata tell those that are.
+static llvm::StringSet<> findStatistics(const proto::ModelProto &model) {
   llvm::StringSet<> names;
-  for (const proto::NodeProto &node : graph.node())
+  for (const proto::NodeProto &node : model.graph().node())
     if (node.op_type() == "BatchNormalization")
       for (int i = 3; i < node.input_size(); ++i)
         names.insert(node.input(i));
+  for (const proto::StringStringEntryProto &entry : model.metadata_props())
+    if (StringRef name = entry.key();
+        name.consume_front((DannDialect::kRoleAttr + ":").str()) &&
+        entry.value() == stringifyRole(Role::Stat))
+      names.erase(name);
   return names;
 }
 
 LogicalResult ModelImporter::collectParameters() {
-  llvm::StringSet<> statistics = findStatistics(graph);
+  llvm::StringSet<> statistics = findStatistics(state.file->getModel());
   llvm::StringSet<> seen;
   for (const proto::TensorProto &tensor : graph.initializer()) {
     Location loc = state.file->getLocation(tensor.name());

@@ -1,8 +1,8 @@
 //===- OnnxTraining.cpp - Training of ONNX models -------------------------===//
 
-#include "frontend/Onnx/OnnxTraining.h"
+#include "frontend/Onnx/TrainingSettings.h"
 
-#include "frontend/ModelOptimizer.h"
+#include "frontend/ModelFile.h"
 
 #include "Dann/Dann.h"
 
@@ -73,14 +73,37 @@ LogicalResult mlir::dann::checkClassifier(ModuleOp module) {
   return success();
 }
 
-LogicalResult mlir::dann::addTraining(ModuleOp module,
-                                      const OnnxTraining &training) {
-  if (failed(checkSettings(training, module.getLoc())) ||
-      failed(checkClassifier(module)))
-    return failure();
+std::optional<TrainingSettings>
+mlir::dann::readSettings(const OnnxTraining &training, Location loc) {
+  if (failed(checkSettings(training, loc)))
+    return std::nullopt;
+  loc.getContext()->loadDialect<DannDialect>(); // of its attributes
   std::optional<ModelOptimizer> optimizer =
-      parseOptimizer(training.optimizer, "--optimizer", module.getContext());
+      parseOptimizer(training.optimizer, "--optimizer", loc.getContext());
   if (!optimizer)
+    return std::nullopt;
+  return TrainingSettings{
+      training.learningRate, training.batchSize, training.epochs,
+      training.minimum,      training.maximum,   training.correctInhibition,
+      /*project=*/true,      *optimizer,         ScheduleAttr()};
+}
+
+TrainingSettings mlir::dann::readSettings(const ModelFile &file) {
+  const ::dann::model::Model &model = file.getModel();
+  return {model.defaults().learning_rate(),
+          model.defaults().batch_size(),
+          model.defaults().epochs(),
+          model.input().minimum(),
+          model.input().maximum(),
+          model.optimizer().correct_inhibition(),
+          model.optimizer().projection() == ::dann::model::Optimizer::ON,
+          file.getOptimizer(),
+          file.getSchedule()};
+}
+
+LogicalResult mlir::dann::addTraining(ModuleOp module,
+                                      const TrainingSettings &training) {
+  if (failed(checkClassifier(module)))
     return failure();
   auto forward = module.lookupSymbol<func::FuncOp>("forward");
   auto builder = OpBuilder::atBlockEnd(module.getBody());
@@ -93,10 +116,10 @@ LogicalResult mlir::dann::addTraining(ModuleOp module,
   forward.setResultAttr(0, DannDialect::kNameAttr,
                         builder.getStringAttr("logits"));
   TrainingOp::create(builder, module.getLoc(), "training", "forward",
-                     Loss::SoftmaxCrossEntropy, optimizer->optimizer,
-                     training.correctInhibition, /*project=*/true,
+                     Loss::SoftmaxCrossEntropy, training.optimizer.optimizer,
+                     training.correctInhibition, training.project,
                      training.batchSize, training.epochs,
-                     APFloat(training.learningRate), optimizer->clip,
-                     optimizer->cosineAngle, ScheduleAttr());
+                     APFloat(training.learningRate), training.optimizer.clip,
+                     training.optimizer.cosineAngle, training.schedule);
   return success();
 }

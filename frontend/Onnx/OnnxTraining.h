@@ -26,12 +26,6 @@ struct OnnxTraining {
 /// can be trained: from one input [batch, ...] to one output [batch, classes].
 LogicalResult checkClassifier(ModuleOp module);
 
-/// Adds a `dann.training` to an imported ONNX model: softmax cross-entropy on
-/// its one output [batch, classes]. Its input and output get the
-/// names that training programs give them, x and logits. Fails with a
-/// diagnostic if the model is no classifier, or a setting makes no sense.
-LogicalResult addTraining(ModuleOp module, const OnnxTraining &training);
-
 } // namespace mlir::dann
 
 #endif // DANN_FRONTEND_ONNX_ONNXTRAINING_H

@@ -3,6 +3,8 @@
 #include "frontend/Onnx/Scalars.h"
 #include "frontend/Onnx/Window.h"
 
+#include "Utils/ConvolutionBuilder.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -179,6 +181,16 @@ FailureOr<Tensor> findGreatest(Node &node, Tensor x, Tensor padded,
       });
 }
 
+/// Whether the windows are those of images of floats, which later passes know.
+bool areImages(Tensor x, const Window &window) {
+  return x.isFloat() && window.getRank() == 2;
+}
+
+ConvolutionBuilder getImageBuilder(Node &node, const Window &window) {
+  return ConvolutionBuilder(node.b(), node.getLoc(), window.strides,
+                            window.dilations);
+}
+
 LogicalResult importMaxPool(Node &node) {
   Tensor x = node.getInput(0);
   if (x.isBool())
@@ -190,10 +202,16 @@ LogicalResult importMaxPool(Node &node) {
   FailureOr<Tensor> padded = padForWindow(node, x, *window, least);
   if (failed(padded))
     return failure();
-  Tensor greatest = reduceWindows(
-      node, *padded, *window, least, [&](B &b, ValueRange arguments) {
-        return maximum(b, arguments[1], arguments[0], x.isUnsigned());
-      });
+  Tensor greatest{nullptr, x.dataType};
+  if (areImages(x, *window))
+    greatest.value = getImageBuilder(node, *window)
+                         .poolMaximum(padded->value, window->kernel,
+                                      -std::numeric_limits<double>::infinity());
+  else
+    greatest = reduceWindows(
+        node, *padded, *window, least, [&](B &b, ValueRange arguments) {
+          return maximum(b, arguments[1], arguments[0], x.isUnsigned());
+        });
   node.setOutput(0, greatest);
   if (!node.hasOutput(1))
     return success();
@@ -330,7 +348,12 @@ LogicalResult importAveragePool(Node &node) {
   FailureOr<Tensor> padded = padForWindow(node, x, *window, zero);
   if (failed(padded))
     return failure();
-  Tensor sum = reduceWindows(node, *padded, *window, zero, add);
+  Tensor sum{nullptr, x.dataType};
+  if (areImages(x, *window))
+    sum.value =
+        getImageBuilder(node, *window).poolSum(padded->value, window->kernel);
+  else
+    sum = reduceWindows(node, *padded, *window, zero, add);
   // What a sum is divided by is the product of a number for each dimension of
   // space: of the elements that count. Padding counts if the attribute says so;
   // what windows cover behind it, because of ceil_mode, does not.
@@ -364,16 +387,17 @@ LogicalResult importAveragePool(Node &node) {
     operands.push_back({reduceWindows(node, *ones, line, zero, add).value,
                         {static_cast<unsigned>(2 + i)}});
   }
+  Value part = node.scalar(x.dataType, 1 / uniform);
   Value mean = node.linalg().elementwise(
       operands, sum.value, [&](B &b, ValueRange arguments) -> Value {
+        if (operands.size() == 1)
+          return arith::MulFOp::create(b, arguments[0], part);
         Value count = constantLike(b, arguments[0], uniform);
         // Those of the inputs: behind them is the result.
         for (size_t i = 1; i < operands.size(); ++i)
           count = arith::MulFOp::create(b, count, arguments[i]);
         // A window of nothing that counts has the mean 0.
-        if (operands.size() > 1)
-          count =
-              arith::MaximumFOp::create(b, count, constantLike(b, count, 1));
+        count = arith::MaximumFOp::create(b, count, constantLike(b, count, 1));
         return arith::DivFOp::create(b, arguments[0], count);
       });
   node.setOutput(0, {mean, x.dataType});

@@ -117,6 +117,27 @@ FailureOr<Tensor> mlir::dann::onnx::padForWindow(Node &node, Tensor x,
   }
   if (failed(node.checkSize(shape)))
     return failure();
+  // What later passes know of images.
+  if (window.getRank() == 2 && leading == 2 && x.isFloat() &&
+      (ArrayRef(shape) != x.getShape() ||
+       window.high != SmallVector<int64_t>{0, 0})) {
+    // What is given, also where no window covers the end of it.
+    for (int64_t i : {0, 1})
+      if (window.high[i] > high[leading + i]) {
+        shape[leading + i] += window.high[i] - high[leading + i];
+        high[leading + i] = window.high[i];
+      }
+    if (failed(node.checkSize(shape)))
+      return failure();
+    auto attributes = [&](ArrayRef<int64_t> sizes) {
+      return getAsIndexOpFoldResult(node.getContext(), sizes);
+    };
+    return Tensor{tensor::PadOp::create(
+                      node.b(),
+                      RankedTensorType::get(shape, x.getElementType()), x.value,
+                      attributes(low), attributes(high), padding),
+                  x.dataType};
+  }
   return node.pad(x, low, high, padding);
 }
 

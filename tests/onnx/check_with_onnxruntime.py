@@ -52,6 +52,7 @@ def difference_of(runtime, model, directory, inputs, expected):
         threads=1,
         input=str(directory / "x.f32"),
         batch_size=BATCH_SIZE,
+        sample=inputs["x"].shape[1:],
         output=str(output),
     )
     logits = numpy.fromfile(output, "<f4").reshape(expected.shape)
@@ -76,12 +77,13 @@ def check(build, runtime, source, directory):
         return load_tensors(directory / "out")
 
     generator = numpy.random.default_rng(1)
-    features = numpy.prod(description["input"]["shape"])
-    x = generator.random((BATCH_SIZE, features), "<f4")
+    x = generator.random((BATCH_SIZE, *description["input"]["shape"]), "<f4")
     y = generator.integers(0, description["classes"], BATCH_SIZE)
     parameters = call("init", {"seed": numpy.array(1, "<i8")})
     rate = numpy.array(description["defaults"]["learning_rate"], "<f4")
     batch = {"x": x, "y": y, "learning_rate": rate}
+    if "random_key" in json.dumps(description):
+        batch["random_key"] = numpy.array([1, 2], "<u8")
     parameters = call("train_step", {**parameters, **batch})
     parameters.pop("loss")
     expected = call("forward", {**parameters, "x": x})["logits"]

@@ -1,6 +1,9 @@
 """What the tests of the export need: onnx_tools.py COMMAND ARGUMENT...
 
 seed FILE: input of the entry point `init`.
+step-inputs STEP FILE: what `train_step` takes of STEP but the parameters.
+same-step OUT STEP: fails unless OUT has the loss and the parameters of STEP, in
+any shape, up to rounding.
 same-forward A.mlir B.mlir: fails unless both modules have the same @forward, up
 to the names of values and maps, the initial values of parameters, where the
 size of the batch comes from, and the order of constants.
@@ -61,4 +64,52 @@ def compare(*paths):
         sys.exit(f"{len(a)} and {len(b)} lines")
 
 
-{"seed": write_seed, "same-forward": compare}[sys.argv[1]](*sys.argv[2:])
+def load(path):
+    """The entries of a safetensors file: type, shape and bytes by name."""
+    with open(path, "rb") as file:
+        content = file.read()
+    (size,) = struct.unpack_from("<Q", content)
+    entries = json.loads(content[8 : 8 + size])
+    entries.pop("__metadata__", None)
+    data = content[8 + size :]
+    for entry in entries.values():
+        begin, end = entry["data_offsets"]
+        entry["bytes"] = data[begin:end]
+    return entries
+
+
+def write_step_inputs(step, path):
+    given = load(step)
+    tensors = {name: given[name] for name in ("x", "y", "learning_rate")}
+    header, data = {}, b""
+    for name, entry in tensors.items():
+        offsets = [len(data), len(data) + len(entry["bytes"])]
+        header[name] = {**entry, "data_offsets": offsets}
+        del header[name]["bytes"]
+        data += entry["bytes"]
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def compare_steps(out, step):
+    actual, expected = load(out), load(step)
+
+    def numbers(entry):
+        code = {"F32": "f", "F64": "d"}[entry["dtype"]]
+        return [value for (value,) in struct.iter_unpack("<" + code, entry["bytes"])]
+
+    for name in expected.keys() - {"x", "y", "learning_rate"}:
+        a, b = numbers(actual[name]), numbers(expected[name])
+        # Rounding of f32, in sums of up to a few hundred terms.
+        tolerance = 2e-5 * max(map(abs, b))
+        if len(a) != len(b) or any(abs(x - y) > tolerance for x, y in zip(a, b)):
+            sys.exit(f"{name}: {a} is not {b}")
+
+
+{
+    "seed": write_seed,
+    "same-forward": compare,
+    "step-inputs": write_step_inputs,
+    "same-step": compare_steps,
+}[sys.argv[1]](*sys.argv[2:])

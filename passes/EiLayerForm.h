@@ -1,7 +1,7 @@
-//===- DenseLayerForm.h - Fully connected E/I layers in plain form --------===//
+//===- EiLayerForm.h - E/I layers in plain form ---------------------------===//
 
-#ifndef DANN_PASSES_DENSELAYERFORM_H
-#define DANN_PASSES_DENSELAYERFORM_H
+#ifndef DANN_PASSES_EILAYERFORM_H
+#define DANN_PASSES_EILAYERFORM_H
 
 #include "passes/SumsOfProducts.h"
 
@@ -29,10 +29,13 @@ struct Divisor {
 };
 
 /// What was recognised: a layer, or what would be one but for its fault.
-struct DenseLayer {
-  Value z, x; // [B, ne] and [B, d], or transposed
+struct EiLayerForm {
+  Value z, x; // [B, ne] and [B, d], or transposed; or images
   bool zIsTransposed = false, xIsTransposed = false;
-  int64_t ne = 0, ni = 0, d = 0;
+  /// Of a convolution; d is then [cin, kh, kw].
+  std::optional<PatchWindow> window;
+  int64_t ne = 0, ni = 0;
+  SmallVector<int64_t, 3> d;
   Operand wex, wix, wei, gain, bias;
   std::optional<Divisor> divisor;
   std::string fault;
@@ -41,9 +44,10 @@ struct DenseLayer {
   int countParts() const { return 3 + 2 * !!divisor + !!gain + !!bias; }
 };
 
-/// The layer that gives the matrix `z`, which is `sum`, for the matrix `x`.
-std::optional<DenseLayer> matchDenseLayer(Value x, Value z, const Sum &sum);
+/// The layer that gives `z`, which is `sum`, for `x`: both are matrices, or
+/// both are images [B, C, H, W].
+std::optional<EiLayerForm> matchEiLayer(Value x, Value z, const Sum &sum);
 
 } // namespace mlir::dann
 
-#endif // DANN_PASSES_DENSELAYERFORM_H
+#endif // DANN_PASSES_EILAYERFORM_H

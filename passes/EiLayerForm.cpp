@@ -1,6 +1,11 @@
-//===- DenseLayerForm.cpp - Fully connected E/I layers in plain form ------===//
+//===- EiLayerForm.cpp - E/I layers in plain form -------------------------===//
+//
+// A convolution is a fully connected layer whose samples are the patches of the
+// images: its batch has the indices (b, oh, ow), its inputs (c, kh, kw).
+//
+//===----------------------------------------------------------------------===//
 
-#include "passes/DenseLayerForm.h"
+#include "passes/EiLayerForm.h"
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/Support/Format.h"
@@ -14,10 +19,10 @@ using namespace mlir::dann;
 
 namespace {
 
-class DenseMatcher {
+class LayerMatcher {
 public:
-  static std::optional<DenseLayer> match(Value x, Value z, const Sum &sum) {
-    DenseMatcher matcher;
+  static std::optional<EiLayerForm> match(Value x, Value z, const Sum &sum) {
+    LayerMatcher matcher;
     matcher.layer.x = x;
     matcher.layer.z = z;
     if (!matcher.matchSum(sum))
@@ -31,7 +36,7 @@ private:
     double coefficient = 1;
     const Factor *x = nullptr, *divisor = nullptr;
     SmallVector<const Factor *, 4> weights;
-    int d = kNoIndex; // of x
+    Indices d; // of x
   };
 
   bool matchSum(const Sum &sum);
@@ -39,34 +44,47 @@ private:
   bool matchInterneurons(const Product &product, const Factor &wei,
                          const Factor &wix);
   bool split(const Term &term, Product &product);
+  bool setMatrixIndices(Product &product);
+  bool setImageIndices(Product &product);
   /// The index of the interneurons in wix[i, d].
-  static int findInterneurons(const Product &product, const Factor &wix);
-  /// Whether a factor has these indices, in this order or the other one.
+  static Index findInterneurons(const Product &product, const Factor &wix);
+  /// Whether a factor has these indices, in this order, or two of them in the
+  /// other one.
   static std::optional<Operand> matchIndices(const Factor &factor,
-                                             ArrayRef<int> wanted);
+                                             ArrayRef<Index> wanted);
+  /// The same for an index and those of x.
+  static std::optional<Operand> matchIndices(const Factor &factor, Index first,
+                                             const Product &product) {
+    Indices wanted = {first};
+    llvm::append_range(wanted, product.d);
+    return matchIndices(factor, wanted);
+  }
 
-  DenseLayer layer;
-  int b = kNoIndex, e = kNoIndex;
+  EiLayerForm layer;
+  Indices batch; // of z
+  Index e;
+  bool hasOtherWindow = false;
 };
 
-std::optional<Operand> DenseMatcher::matchIndices(const Factor &factor,
-                                                  ArrayRef<int> wanted) {
-  auto present = [](ArrayRef<int> indices) {
-    SmallVector<int> rest(indices);
-    llvm::erase(rest, kNoIndex);
+std::optional<Operand> LayerMatcher::matchIndices(const Factor &factor,
+                                                  ArrayRef<Index> wanted) {
+  auto present = [](ArrayRef<Index> indices) {
+    Indices rest(indices);
+    llvm::erase(rest, Index());
     return rest;
   };
-  SmallVector<int> own = present(factor.indices), other = present(wanted);
+  Indices own = present(factor.indices), other = present(wanted);
   if (own == other)
     return Operand{factor.value, false};
   std::reverse(own.begin(), own.end());
-  if (own == other)
+  // Filters have their dimensions in one order.
+  if (own == other && wanted.size() <= 2)
     return Operand{factor.value, true};
   return std::nullopt;
 }
 
-/// Sorts the factors of a term. Sets `b` and `e` from the first x.
-bool DenseMatcher::split(const Term &term, Product &product) {
+/// Sorts the factors of a term. The first x tells what indices there are.
+bool LayerMatcher::split(const Term &term, Product &product) {
   product.coefficient = term.coefficient;
   for (const Factor &factor : term.factors) {
     const Factor **place = nullptr;
@@ -81,45 +99,80 @@ bool DenseMatcher::split(const Term &term, Product &product) {
   }
   if (!product.x)
     return true;
-  // The batch is an index of the result, the other one a sum.
-  auto isSummed = [&](int i) { return product.x->indices[i] >= kFirstSummed; };
-  auto isFree = [&](int i) {
-    return product.x->indices[i] != kNoIndex && !isSummed(i);
-  };
-  bool isTransposed = isSummed(0) || (!isSummed(1) && isFree(1));
-  int batch = product.x->indices[isTransposed ? 1 : 0];
-  product.d = product.x->indices[isTransposed ? 0 : 1];
-  if (batch >= kFirstSummed ||
-      (product.d != kNoIndex && product.d < kFirstSummed))
+  if (!llvm::all_of(product.x->indices, [](Index i) { return i.isWhole(); }))
     return false;
-  auto shape = cast<RankedTensorType>(layer.z.getType()).getShape();
-  bool zIsTransposed =
-      batch == kNoIndex ? shape[0] != 1 && shape[1] == 1 : batch == 1;
-  if (layer.d == 0) {
-    b = batch;
-    e = getOwnIndices(shape)[zIsTransposed ? 0 : 1];
-    layer.xIsTransposed = isTransposed;
-    layer.zIsTransposed = zIsTransposed;
-    layer.ne = shape[zIsTransposed ? 0 : 1];
-    layer.d = cast<RankedTensorType>(layer.x.getType())
-                  .getDimSize(isTransposed ? 0 : 1);
-    return !ShapedType::isDynamic(layer.ne) && !ShapedType::isDynamic(layer.d);
-  }
-  return batch == b && isTransposed == layer.xIsTransposed;
+  bool isMatrix = cast<RankedTensorType>(layer.x.getType()).getRank() == 2;
+  return isMatrix ? setMatrixIndices(product) : setImageIndices(product);
 }
 
-int DenseMatcher::findInterneurons(const Product &product, const Factor &wix) {
-  for (int index : wix.indices)
-    if (index >= kFirstSummed && index != product.d)
+bool LayerMatcher::setMatrixIndices(Product &product) {
+  // The batch is an index of the result, the other one a sum.
+  const Indices &own = product.x->indices;
+  bool isTransposed =
+      own[0].isSummed() || (!own[1].isSummed() && own[1].isFree());
+  Index b = own[isTransposed ? 1 : 0], d = own[isTransposed ? 0 : 1];
+  if (b.isSummed() || d.isFree())
+    return false;
+  product.d = {d};
+  auto shape = cast<RankedTensorType>(layer.z.getType()).getShape();
+  bool zIsTransposed = b ? b.loop == 1 : shape[0] != 1 && shape[1] == 1;
+  if (!layer.d.empty())
+    return batch == Indices{b} && isTransposed == layer.xIsTransposed;
+  batch = {b};
+  e = getOwnIndices(shape)[zIsTransposed ? 0 : 1];
+  layer.xIsTransposed = isTransposed;
+  layer.zIsTransposed = zIsTransposed;
+  layer.ne = shape[zIsTransposed ? 0 : 1];
+  layer.d = {cast<RankedTensorType>(layer.x.getType())
+                 .getDimSize(isTransposed ? 0 : 1)};
+  return !ShapedType::isDynamic(layer.ne) && !ShapedType::isDynamic(layer.d[0]);
+}
+
+bool LayerMatcher::setImageIndices(Product &product) {
+  const Factor &x = *product.x;
+  auto xShape = cast<RankedTensorType>(layer.x.getType()).getShape();
+  auto zShape = cast<RankedTensorType>(layer.z.getType()).getShape();
+  Indices own = getOwnIndices(zShape), positions;
+  PatchWindow window = {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}};
+  if (x.kind == Factor::Kind::Patches) {
+    window = *x.window;
+    product.d = {x.indices[1], x.indices[2], x.indices[3]};
+    positions = {x.indices[0], x.indices[4], x.indices[5]};
+  } else {
+    product.d = {x.indices[1]};
+    positions = {x.indices[0], x.indices[2], x.indices[3]};
+  }
+  // z is [b, e, oh, ow].
+  if (positions != Indices{own[0], own[2], own[3]} ||
+      llvm::any_of(product.d, [](Index d) { return d.isFree(); }))
+    return false;
+  if (!layer.d.empty()) {
+    hasOtherWindow |= window != layer.window;
+    return true;
+  }
+  batch = positions;
+  e = own[1];
+  layer.window = window;
+  layer.ne = zShape[1];
+  layer.d = {xShape[1], window.kernel[0], window.kernel[1]};
+  return !ShapedType::isDynamicShape(layer.d) &&
+         !ShapedType::isDynamicShape(xShape.drop_front()) &&
+         !ShapedType::isDynamicShape(zShape.drop_front());
+}
+
+Index LayerMatcher::findInterneurons(const Product &product,
+                                     const Factor &wix) {
+  for (Index index : wix.indices)
+    if (index.isSummed() && !llvm::is_contained(product.d, index))
       return index;
-  return kNoIndex;
+  return Index();
 }
 
 /// Whether the factors are wei[e, i] and wix[i, d].
-bool DenseMatcher::matchInterneurons(const Product &product, const Factor &wei,
+bool LayerMatcher::matchInterneurons(const Product &product, const Factor &wei,
                                      const Factor &wix) {
-  int i = findInterneurons(product, wix);
-  std::optional<Operand> first = matchIndices(wix, {i, product.d});
+  Index i = findInterneurons(product, wix);
+  std::optional<Operand> first = matchIndices(wix, i, product);
   std::optional<Operand> second = matchIndices(wei, {e, i});
   if (!first || !second)
     return false;
@@ -128,12 +181,12 @@ bool DenseMatcher::matchInterneurons(const Product &product, const Factor &wei,
   layer.ni = 1;
   auto shape = cast<RankedTensorType>(wix.value.getType()).getShape();
   for (auto [index, extent] : llvm::zip(wix.indices, shape))
-    if (i != kNoIndex && index == i)
+    if (i && index == i)
       layer.ni = extent;
   return true;
 }
 
-bool DenseMatcher::matchSum(const Sum &sum) {
+bool LayerMatcher::matchSum(const Sum &sum) {
   SmallVector<Product, 2> products;
   for (const Term &term : sum.terms) {
     Product product;
@@ -178,7 +231,7 @@ bool DenseMatcher::matchSum(const Sum &sum) {
   if (excitation.weights.size() != 1 || inhibition.weights.size() != 2)
     return false;
   std::optional<Operand> wex =
-      matchIndices(*excitation.weights[0], {e, excitation.d});
+      matchIndices(*excitation.weights[0], e, excitation);
   auto weights = inhibition.weights;
   if (!wex || (!matchInterneurons(inhibition, *weights[0], *weights[1]) &&
                !matchInterneurons(inhibition, *weights[1], *weights[0])))
@@ -187,9 +240,12 @@ bool DenseMatcher::matchSum(const Sum &sum) {
 
   // Others add a product of thin matrices, too; only divisors tell them apart.
   bool isScaled = excitation.coefficient != 1 || inhibition.coefficient != -1;
-  if (isScaled && !excitation.divisor)
+  if ((isScaled || hasOtherWindow) && !excitation.divisor)
     return false;
-  if (isScaled)
+  if (hasOtherWindow)
+    layer.fault = "its interneurons have other windows (kernel, strides, "
+                  "dilations, padding) than its excitatory units";
+  else if (isScaled)
     layer.fault = llvm::formatv("its excitation is scaled by {0} and its "
                                 "inhibition by {1} instead of 1 and -1",
                                 llvm::format("%g", excitation.coefficient),
@@ -209,14 +265,9 @@ bool DenseMatcher::matchSum(const Sum &sum) {
   return true;
 }
 
-bool DenseMatcher::matchDivisor(const Factor &reciprocal, Divisor &divisor) {
+bool LayerMatcher::matchDivisor(const Factor &reciprocal, Divisor &divisor) {
   std::optional<Product> product;
-  // Holds what `product` points to.
-  SmallVector<Term, 3> terms = reciprocal.divisor->terms;
-  for (Term &term : terms) {
-    term.rename([&](int index) {
-      return index < kFirstSummed ? reciprocal.indices[index] : index;
-    });
+  for (const Term &term : reciprocal.divisor->terms) {
     Product next;
     if (!split(term, next))
       return false;
@@ -245,8 +296,8 @@ bool DenseMatcher::matchDivisor(const Factor &reciprocal, Divisor &divisor) {
   const Factor *wix = take(layer.wix);
   if (!wix)
     return false;
-  int i = findInterneurons(*product, *wix);
-  if (matchIndices(*wix, {i, product->d}) != layer.wix)
+  Index i = findInterneurons(*product, *wix);
+  if (matchIndices(*wix, i, *product) != layer.wix)
     return false;
   if (const Factor *wei = take(layer.wei)) {
     if (matchIndices(*wei, {e, i}) != layer.wei)
@@ -275,7 +326,7 @@ bool DenseMatcher::matchDivisor(const Factor &reciprocal, Divisor &divisor) {
 
 } // namespace
 
-std::optional<DenseLayer> mlir::dann::matchDenseLayer(Value x, Value z,
-                                                      const Sum &sum) {
-  return DenseMatcher::match(x, z, sum);
+std::optional<EiLayerForm> mlir::dann::matchEiLayer(Value x, Value z,
+                                                    const Sum &sum) {
+  return LayerMatcher::match(x, z, sum);
 }
