@@ -69,7 +69,8 @@ Value Recurrence::build(ForwardBuilder &b, Value x, ValueRange parameters,
   auto scan = ScanOp::create(
       builder, loc, state, sequence, parameters, /*reverse=*/false, checkpoint,
       [&](OpBuilder &nested, Location, ValueRange arguments) {
-        ForwardBuilder inner(nested, b.getElementType(), {});
+        ForwardBuilder inner(nested, b.getElementType(), /*parameters=*/{},
+                             /*splitsBiases=*/false);
         inner.startLayer(loc);
         Value next =
             step(inner, arguments[1], arguments[0], arguments.drop_front(2));
@@ -99,4 +100,16 @@ std::optional<double> mlir::dann::checkNumerator(const FileMessage &message) {
   return message.checkNumber(
       "numerator", "a positive number",
       [](double numerator) { return numerator > 0; }, 1.0 / 3);
+}
+
+double mlir::dann::checkDrawnShare(const FileMessage &message, bool isGiven,
+                                   bool isHybrid) {
+  constexpr double otherwise = 0.25;
+  if (isGiven && !isHybrid)
+    message.error("drawn_share") << "is for initialization: HYBRID";
+  return message
+      .checkNumber(
+          "drawn_share", "from 0 to 1",
+          [](double share) { return share >= 0 && share <= 1; }, otherwise)
+      .value_or(otherwise);
 }

@@ -53,6 +53,10 @@ struct Recurrence {
 /// Whether a squared scale of initial weights is usable, 1/3 if not given.
 std::optional<double> checkNumerator(const FileMessage &message);
 
+/// The share of drawn weights in hybrid ones, 0.25 if not given; an error where
+/// it has no meaning.
+double checkDrawnShare(const FileMessage &message, bool isGiven, bool isHybrid);
+
 } // namespace mlir::dann
 
 #endif // DANN_FRONTEND_LAYERS_RECURRENCE_H

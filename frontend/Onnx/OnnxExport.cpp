@@ -436,7 +436,7 @@ LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
 LogicalResult Exporter::addPolarity(ApplyPolarityOp op) {
   RankedTensorType type = op.getMagnitude().getType();
   // A vector belongs to the last dimension.
-  if (op.isByColumn() && type.getRank() != 2)
+  if ((op.isByColumn() && type.getRank() != 2) || op.getAblated())
     return fail(op);
   std::string layer = getLayerName(names.lookup(op.getMagnitude()));
   std::string polarity;
