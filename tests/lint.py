@@ -18,7 +18,7 @@ CHECK = re.compile(
 # Directories whose files are data of tests, not tests.
 DATA = {"Inputs", "golden", "unit"}
 # Words that stand before a colon at the start of a comment and are no checks.
-NOT_CHECKS = {"RUN", "REQUIRES", "UNSUPPORTED", "XFAIL", "TODO", "NOTE", "END"}
+NOT_CHECKS = {"RUN", "DEFINE", "REQUIRES", "UNSUPPORTED", "XFAIL", "TODO", "NOTE", "END"}
 GENERIC_FORM = re.compile(r'^\s*(?:%[\w:#, %]+ = )?"[a-z_]\w*\.[\w.]+"\(')
 
 

@@ -20,6 +20,7 @@ config.environment["PATH"] = os.pathsep.join(
 # Debian's Python, which has the NumPy that its packages install.
 config.substitutions.append(("%python", "/usr/bin/python3"))
 config.substitutions.append(("%build", config.dann_build))
+config.substitutions.append(("%llvm_lib", config.llvm_library))
 config.substitutions.append(("%examples", os.path.join(config.dann_source, "examples")))
 config.substitutions.append(("%data", "/usr/share/datasets/fashion-mnist"))
 config.substitutions.append(("%onnx-proto", config.onnx_proto))
