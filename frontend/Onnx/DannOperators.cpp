@@ -275,7 +275,8 @@ importRecurrence(Node &node, const LayerInputs &inputs, int64_t units,
   SmallVector<Value> taken;
   if (initial)
     taken.push_back(initial.value);
-  ForwardBuilder builder(node.b(), cast<FloatType>(x.getElementType()), taken);
+  ForwardBuilder builder(node.b(), cast<FloatType>(x.getElementType()), taken,
+                         /*splitsBiases=*/false);
   builder.startLayer(node.getLoc());
   Value states = build(builder, recurrence, x.value, parameters);
   node.setOutput(0, {states, x.dataType});

@@ -418,6 +418,8 @@ LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
 }
 
 LogicalResult Exporter::addPolarity(ApplyPolarityOp op) {
+  if (op.getAblated())
+    return fail(op);
   std::string layer = getLayerName(names.lookup(op.getMagnitude()));
   SmallVector<Value> operands = {op.getMagnitude()};
   if (op.getPolarity())
