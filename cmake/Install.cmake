@@ -40,11 +40,16 @@ install(DIRECTORY examples
   PATTERN __pycache__ EXCLUDE)
 install(FILES README.md LICENSE
   DESTINATION ${dann_documentation_dir} COMPONENT runtime)
+# Where Debian looks for it.
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/dann-runtime
+  RENAME copyright COMPONENT runtime)
 
 if(DANN_BUILD_COMPILER)
   # MLIR's library lies in a directory that the system does not search.
+  file(RELATIVE_PATH dann_lib_from_bin
+    /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
   set_target_properties(dann-compile dann-opt PROPERTIES
-    INSTALL_RPATH "${LLVM_LIBRARY_DIRS}")
+    INSTALL_RPATH "$ORIGIN/${dann_lib_from_bin};${LLVM_LIBRARY_DIRS}")
   set_target_properties(dann_compiler PROPERTIES
     INSTALL_RPATH "$ORIGIN;${LLVM_LIBRARY_DIRS}")
   install(TARGETS dann_compiler EXPORT dannCompilerTargets
@@ -59,6 +64,46 @@ if(DANN_BUILD_COMPILER)
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT compiler)
   install(TARGETS dann-compile dann-opt
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT compiler)
+  # bash looks for a file of the command's name.
+  set(dann_completions ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  foreach(tool dann-compile dann-opt)
+    install(FILES tools/completions/dann-compile.bash
+      DESTINATION ${dann_completions} RENAME ${tool} COMPONENT compiler)
+  endforeach()
+  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/dann-compiler
+    RENAME copyright COMPONENT compiler)
+  # Man pages are what the tools say of themselves.
+  find_program(HELP2MAN help2man)
+  set(dann_man_pages)
+  if(HELP2MAN)
+    function(dann_add_man_page tool summary)
+      set(page ${CMAKE_CURRENT_BINARY_DIR}/man/${tool}.1)
+      add_custom_command(OUTPUT ${page}.gz
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/man
+        COMMAND ${CMAKE_COMMAND} -E env DANN_TOOL=$<TARGET_FILE:${tool}>
+                ${HELP2MAN} --no-info --no-discard-stderr --name=${summary}
+                --version-string=${PROJECT_VERSION} --manual=dann
+                --source=dann\ ${PROJECT_VERSION}
+                --include=${PROJECT_SOURCE_DIR}/docs/man/${tool}.h2m
+                --output=${page} ${PROJECT_SOURCE_DIR}/docs/man/help.sh
+        COMMAND sed -i -e "s/^\\.TH HELP\\.SH/.TH ${tool}/I"
+                -e "s/^help\\.sh/${tool}/" ${page}
+        COMMAND gzip -9nf ${page}
+        DEPENDS ${tool} docs/man/${tool}.h2m docs/man/help.sh
+        COMMENT "Describing ${tool} in a man page"
+        VERBATIM)
+      set(dann_man_pages ${dann_man_pages} ${page}.gz PARENT_SCOPE)
+    endfunction()
+    dann_add_man_page(dann-compile "compile Dale's ANNs to native programs")
+    dann_add_man_page(dann-opt "run passes on the IR of dann")
+    install(FILES ${dann_man_pages}
+      DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT compiler)
+  else()
+    message(STATUS "help2man is not installed: there will be no man pages")
+  endif()
+  # All that is installed of the tools.
+  add_custom_target(dann_tools ALL
+    DEPENDS dann-compile dann-opt dann_compiler ${dann_man_pages})
   install(TARGETS dann_cli dann_runtime
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT compiler)
 endif()
@@ -79,19 +124,20 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 # The runtime belongs to another of these packages.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME dann-runtime)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
   "Runtime of compiled Dale's ANNs
- A library that loads, runs and trains networks compiled by dann, with C++ and C
- interfaces. Needs no compiler.")
+ A library that loads, runs and trains networks compiled by dann, with
+ interfaces for C++ and C. Needs no compiler.")
 set(CPACK_DEBIAN_COMPILER_PACKAGE_NAME dann-compiler)
 # What the C compiler links executables with.
 set(CPACK_DEBIAN_COMPILER_PACKAGE_DEPENDS
   "dann-runtime (= ${PROJECT_VERSION}), gcc | clang, libc6-dev, libstdc++-12-dev | libstdc++-dev, libdnnl-dev, libprotobuf-dev, zlib1g-dev")
 set(CPACK_COMPONENT_COMPILER_DESCRIPTION
   "Compiler for Dale's ANNs
- Compiles model files and ONNX models to native programs and shared objects that
- run and train them.")
+ Compiles model files and ONNX models to native programs and shared objects
+ that run and train them.")
 include(CPack)

@@ -17,6 +17,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/Process.h"
 
 #include <utility>
@@ -48,10 +49,10 @@ StringRef mlir::dann::stringifyPrecision(Precision precision) {
   llvm_unreachable("unknown precision");
 }
 
-// Characters of a resource.
-static constexpr int64_t kMaxPrintedResource = 1024;
+// Characters of a resource, and elements of other attributes.
+static constexpr int64_t kMaxPrintedResource = 1024, kMaxPrintedElements = 16;
 
-static LogicalResult run(StringRef passes, ModuleOp module) {
+LogicalResult mlir::dann::runPasses(StringRef passes, ModuleOp module) {
   PassManager pm(module->getContext());
   if (failed(parsePassPipeline(passes, pm)))
     return module.emitError()
@@ -60,6 +61,43 @@ static LogicalResult run(StringRef passes, ModuleOp module) {
   // time.
   pm.enableVerifier(false);
   return success(succeeded(pm.run(module)) && succeeded(verify(module)));
+}
+
+namespace {
+
+/// Runs pipelines at once, or stage by stage if somebody wants to see them.
+struct StageRunner {
+  const CompileOptions &options;
+  CompiledStage stage;
+
+  /// Says that the module has reached a stage.
+  LogicalResult reach(StringRef name) {
+    stage.name = name;
+    return success(!options.afterStage || succeeded(options.afterStage(stage)));
+  }
+
+  LogicalResult run(StringRef passes) {
+    if (!options.afterStage)
+      return runPasses(passes, stage.module);
+    for (const Stage &part : splitIntoStages(passes))
+      if (failed(runPasses(part.passes, stage.module)) ||
+          failed(reach(part.name)))
+        return failure();
+    return success();
+  }
+};
+
+} // namespace
+
+/// Weights are not for reading. Without `constants` neither are other tensors,
+/// which a program needs.
+static void printModule(ModuleOp module, raw_ostream &os, bool constants) {
+  OpPrintingFlags flags;
+  flags.elideLargeResourceString(kMaxPrintedResource);
+  if (!constants)
+    flags.elideLargeElementsAttrs(kMaxPrintedElements);
+  module->print(os, flags);
+  os << "\n";
 }
 
 namespace {
@@ -167,10 +205,32 @@ static LogicalResult emitProgram(llvm::Module &code,
   return program.keep();
 }
 
+std::function<LogicalResult(CompiledStage)>
+mlir::dann::printStages(StringRef directory) {
+  return [directory = directory.str(),
+          number = 0u](CompiledStage stage) mutable -> LogicalResult {
+    Location loc = UnknownLoc::get(stage.module.getContext());
+    if (std::error_code error = llvm::sys::fs::create_directories(directory))
+      return emitError(loc) << "cannot make the directory '" << directory
+                            << "': " << error.message();
+    std::string path;
+    llvm::raw_string_ostream os(path);
+    os << directory << "/" << llvm::format("%02u", number++) << "-"
+       << stage.name << ".mlir";
+    return writeOutput(path, loc, [&](llvm::raw_pwrite_stream &os) {
+      printModule(stage.module, os, /*constants=*/false);
+      return success();
+    });
+  };
+}
+
+/// Says that a module has reached a stage.
+using Reach = llvm::function_ref<LogicalResult(StringRef stage, ModuleOp)>;
+
 /// Compiles what `import` gives, which also sets `onnx`; it is not called if
 /// the options are wrong.
 static LogicalResult
-compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
+compileModule(llvm::function_ref<OwningOpRef<ModuleOp>(Reach)> import,
               const OnnxModels &onnx, const CompileOptions &options,
               MLIRContext &context) {
   Builder builder(&context);
@@ -183,25 +243,33 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
       options.precision == Precision::BF16)
     return emitError(loc) << "generated kernels have no bf16 products: bf16 "
                              "needs the oneDNN backend";
-  OwningOpRef<ModuleOp> module = import();
-  if (!module)
-    return failure();
-  if (options.emit == Emit::Mlir)
-    return writeOutput(
-        options.outputPath, loc, [&](llvm::raw_pwrite_stream &os) {
-          // Weights are not for reading.
-          module->print(os, OpPrintingFlags().elideLargeResourceString(
-                                kMaxPrintedResource));
-          os << "\n";
-          return success();
-        });
-
   std::unique_ptr<llvm::TargetMachine> target =
       createTarget(options.targetCpu, loc);
   if (!target)
     return failure();
+  OwningOpRef<ModuleOp> module =
+      import([&](StringRef stage, ModuleOp reached) -> LogicalResult {
+        return success(!options.afterStage ||
+                       succeeded(options.afterStage(
+                           {stage, reached, nullptr, nullptr, *target})));
+      });
+  if (!module)
+    return failure();
+  if (options.inspection) {
+    PassManager pm(&context);
+    options.inspection(pm);
+    return pm.run(*module);
+  }
+  if (options.emit == Emit::Mlir)
+    return writeOutput(options.outputPath, loc,
+                       [&](llvm::raw_pwrite_stream &os) {
+                         printModule(*module, os, /*constants=*/true);
+                         return success();
+                       });
+
   InitialValues values(*module);
-  if (failed(run(kGraphPipeline.passes, *module)))
+  StageRunner stages{options, {"", *module, nullptr, &values, *target}};
+  if (failed(stages.run(kGraphPipeline.passes)))
     return failure();
   KernelOptions kernels = getKernelOptions(*target);
   kernels.backend = options.backend;
@@ -212,7 +280,7 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
     precision = Precision::F32;
   }
   kernels.explain = options.explain;
-  if (failed(run(buildLinalgPipeline(precision == Precision::BF16), *module)))
+  if (failed(stages.run(buildLinalgPipeline(precision == Precision::BF16))))
     return failure();
 
   proto::Program program = describeProgram(*module);
@@ -223,9 +291,11 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
   program.set_precision(stringifyPrecision(precision).str());
   describeOnnx(onnx, program);
   values.layOut(program);
-  if (failed(run(buildKernelPipeline(kernels), *module)) ||
+  stages.stage.program = &program;
+  if (failed(stages.run(buildKernelPipeline(kernels))) ||
       failed(describeLoweredProgram(*module, program)) ||
-      failed(run(kLlvmPipeline.passes, *module)))
+      failed(runPasses(kLlvmPipeline.passes, *module)) ||
+      failed(stages.reach(kLlvmPipeline.name)))
     return failure();
 
   // Written before code is generated, so that they can leave the memory.
@@ -258,10 +328,11 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>()> import,
 /// Imports an ONNX model, with its E/I layers, and says how it is trained.
 static OwningOpRef<ModuleOp>
 importOnnxModel(StringRef path, const std::optional<TrainingSettings> &training,
-                OnnxModels &onnx, MLIRContext &context) {
+                OnnxModels &onnx, Reach reach, MLIRContext &context) {
   OwningOpRef<ModuleOp> module = importOnnx(path, context, &onnx);
   // Training depends on what the parameters are.
-  if (!module || failed(run("dann-raise-ei-layers", *module)) ||
+  if (!module || failed(reach("import", *module)) ||
+      failed(runPasses(kRaise, *module)) || failed(reach(kRaise, *module)) ||
       (training && failed(addTraining(*module, *training))))
     return nullptr;
   adaptToParameters(onnx, *module);
@@ -282,7 +353,7 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
   Builder builder(&context);
   OnnxModels onnx;
   return compileModule(
-      [&]() -> OwningOpRef<ModuleOp> {
+      [&](Reach reach) -> OwningOpRef<ModuleOp> {
         std::shared_ptr<const ModelFile> file =
             readModelFile(text, fileName, &context);
         if (!file)
@@ -296,7 +367,7 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
             return nullptr;
           }
           OwningOpRef<ModuleOp> module = importOnnxModel(
-              reference->path, readSettings(*file), onnx, context);
+              reference->path, readSettings(*file), onnx, reach, context);
           if (module)
             module->setSymName(reference->name);
           return module;
@@ -305,12 +376,15 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
             importModelFile(*file, options.precision == Precision::F64
                                        ? FloatType(builder.getF64Type())
                                        : builder.getF32Type());
-        if (module)
-          onnx = tryExportOnnx(*module);
+        if (!module || failed(reach("import", *module)))
+          return nullptr;
+        onnx = tryExportOnnx(*module);
         return module;
       },
       onnx, options, context);
 }
+
+static constexpr StringLiteral kRaise = "dann-raise-ei-layers";
 
 LogicalResult
 mlir::dann::compileOnnx(StringRef path,
@@ -322,10 +396,10 @@ mlir::dann::compileOnnx(StringRef path,
   std::optional<TrainingSettings> settings;
   OnnxModels onnx;
   return compileModule(
-      [&]() -> OwningOpRef<ModuleOp> {
+      [&](Reach reach) -> OwningOpRef<ModuleOp> {
         if (training && !(settings = readSettings(*training, loc)))
           return nullptr;
-        return importOnnxModel(path, settings, onnx, context);
+        return importOnnxModel(path, settings, onnx, reach, context);
       },
       onnx, options, context);
 }

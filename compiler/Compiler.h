@@ -6,12 +6,27 @@
 #include "frontend/Onnx/OnnxTraining.h"
 #include "passes/Pipelines.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Support/LLVM.h"
 
+#include <functional>
 #include <string>
 
+namespace dann::proto {
+class Program;
+} // namespace dann::proto
+namespace llvm {
+class TargetMachine;
+} // namespace llvm
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
 namespace mlir::dann {
+
+class InitialValues;
 
 /// What numbers are: of BF16 only the factors of products, which are summed in
 /// f32; parameters and all else stay f32.
@@ -25,6 +40,19 @@ enum class Emit {
   Object,     // a relocatable object with the model and its description
   Shared,     // a shared object for dann::Program::load
   Executable, // a program with a command line of its own
+};
+
+/// The module after a stage of the compilation (splitIntoStages). The first one
+/// is "import", the last one all of the LLVM pipeline.
+struct CompiledStage {
+  StringRef name;
+  ModuleOp module;
+  /// The program's description once its functions work on buffers and cannot
+  /// say it any more, else null.
+  const ::dann::proto::Program *program;
+  /// Null as long as they are attributes of the module.
+  const InitialValues *values;
+  llvm::TargetMachine &target;
 };
 
 struct CompileOptions {
@@ -41,7 +69,15 @@ struct CompileOptions {
   /// Where the runtime's archives are; empty for the place next to this
   /// program, ../lib.
   std::string libraryDirectory;
+  /// Called after each stage; failure ends the compilation.
+  std::function<LogicalResult(CompiledStage)> afterStage;
+  /// Adds passes that show something of the imported model. They run instead of
+  /// the compilation, which then writes nothing.
+  std::function<void(OpPassManager &)> inspection;
 };
+
+/// Runs a pipeline as text, without the verifier between its passes.
+LogicalResult runPasses(StringRef passes, ModuleOp module);
 
 /// A context that knows all dialects the compiler uses.
 std::unique_ptr<MLIRContext> createContext();
@@ -57,6 +93,11 @@ LogicalResult compile(StringRef text, StringRef fileName,
 LogicalResult compileOnnx(StringRef path,
                           const std::optional<OnnxTraining> &training,
                           const CompileOptions &options, MLIRContext &context);
+
+/// A CompileOptions::afterStage that writes each stage to a file of its own in
+/// `directory`, which is made if there is none: "03-dann-autodiff.mlir".
+/// Weights are elided.
+std::function<LogicalResult(CompiledStage)> printStages(StringRef directory);
 
 /// Writes what of the ONNX model in the file `path` cannot be imported or has
 /// no gradient, a line each, and a summary. Fails if it cannot be compiled,

@@ -3,14 +3,11 @@
 #include "dann/compiler.hpp"
 
 #include "compiler/Compiler.h"
-#include "compiler/Jit.h"
-#include "model_abi.h"
+#include "compiler/LoadProgram.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-
-#include <dlfcn.h>
 
 namespace {
 
@@ -93,14 +90,6 @@ private:
   llvm::SmallString<128> path;
 };
 
-/// The file of the runtime that this library was linked with.
-std::string findRuntime() {
-  Dl_info info;
-  if (!dladdr(reinterpret_cast<void *>(&dann_barrier), &info))
-    throw dann::Error(dann::ErrorCode::Internal, "the runtime has no file");
-  return info.dli_fname;
-}
-
 std::shared_ptr<const dann::Program> load(const std::string &objectPath) {
   // Read, not mapped: the file is removed.
   auto object = llvm::MemoryBuffer::getFile(objectPath, /*IsText=*/false,
@@ -109,13 +98,7 @@ std::shared_ptr<const dann::Program> load(const std::string &objectPath) {
   if (std::error_code error = object.getError())
     throw dann::Error(dann::ErrorCode::InputOutput,
                       "cannot read " + objectPath + ": " + error.message());
-  auto loaded = mlir::dann::loadObject(std::move(*object), findRuntime());
-  if (!loaded)
-    throw dann::Error(dann::ErrorCode::Internal,
-                      "cannot load the compiled model: " +
-                          llvm::toString(loaded.takeError()));
-  return dann::Program::from_model(
-      *static_cast<const dann::ModelAbi *>(loaded->model), loaded->code);
+  return mlir::dann::loadProgram(std::move(*object));
 }
 
 /// Compiles what `run` gives to the compiler.

@@ -89,10 +89,17 @@ LogicalResult mlir::dann::link(StringRef objectPath, StringRef outputPath,
   int status = llvm::sys::ExecuteAndWait(compiler, argv, std::nullopt,
                                          redirects, 0, 0, &message);
   if (status != 0) {
-    if (auto buffer = llvm::MemoryBuffer::getFile(log))
-      message += (*buffer)->getBuffer().str();
-    emitError(loc) << compiler << " failed to link '" << outputPath
-                   << "': " << message;
+    InFlightDiagnostic error = emitError(loc) << compiler << " failed to link '"
+                                              << outputPath << "'";
+    if (!message.empty())
+      error << ": " << message;
+    // Line by line, as the compiler wrote it.
+    if (auto buffer = llvm::MemoryBuffer::getFile(log, /*IsText=*/true)) {
+      SmallVector<StringRef> lines;
+      (*buffer)->getBuffer().split(lines, '\n', -1, /*KeepEmpty=*/false);
+      for (StringRef line : lines)
+        error.attachNote() << line;
+    }
   }
   llvm::sys::fs::remove(log);
   return success(status == 0);

@@ -234,9 +234,11 @@ LogicalResult mlir::dann::describeLoweredProgram(ModuleOp module,
     described.set_bytes_per_sample_group(scratch[1]);
     described.set_fixed_live_bytes(scratch[2]);
     described.set_live_bytes_per_sample_group(scratch[3]);
-    for (auto operation :
-         function->getAttrOfType<ArrayAttr>(DannDialect::kOperationsAttr)
-             .getAsRange<DictionaryAttr>()) {
+    auto operations =
+        function->getAttrOfType<ArrayAttr>(DannDialect::kOperationsAttr);
+    if (!operations) // not shared by threads
+      continue;
+    for (auto operation : operations.getAsRange<DictionaryAttr>()) {
       auto getNumber = [&](StringRef name) {
         return operation.getAs<IntegerAttr>(name).getInt();
       };

@@ -93,6 +93,34 @@ def read_idx(directory, name):
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
+def load_training_set(directory):
+    """Images [samples, 784] in [0, 1] and labels [samples]."""
+    images = read_idx(directory, "train-images-idx3-ubyte")
+    labels = read_idx(directory, "train-labels-idx1-ubyte")
+    return (torch.from_numpy(images.reshape(-1, 784) / np.float32(255)),
+            torch.from_numpy(labels.astype(np.int64)))
+
+
+def train(net, images, labels, steps, learning_rate=0.1):
+    """Steps on random minibatches of 32; returns the loss of the last one."""
+    for _ in range(steps):
+        batch = torch.randint(len(images), (32,))
+        loss = torch.nn.functional.cross_entropy(net(images[batch]),
+                                                 labels[batch])
+        net.zero_grad()
+        loss.backward()
+        for layer in net.layers:
+            layer.step(learning_rate)
+    return loss.item()
+
+
+def export(net, path):
+    torch.onnx.export(net, torch.rand(2, 784), path,
+                      input_names=["image"], output_names=["logits"],
+                      dynamic_axes={"image": {0: "batch"},
+                                    "logits": {0: "batch"}})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="directory of the data")
@@ -103,25 +131,11 @@ def main():
     arguments = parser.parse_args()
 
     torch.manual_seed(arguments.seed)
-    images = torch.from_numpy(
-        read_idx(arguments.data, "train-images-idx3-ubyte").reshape(-1, 784) /
-        np.float32(255))
-    labels = torch.from_numpy(
-        read_idx(arguments.data, "train-labels-idx1-ubyte").astype(np.int64))
+    images, labels = load_training_set(arguments.data)
     net = Dann()
-    for _ in range(arguments.steps):
-        batch = torch.randint(len(images), (32,))
-        loss = torch.nn.functional.cross_entropy(net(images[batch]),
-                                                 labels[batch])
-        net.zero_grad()
-        loss.backward()
-        for layer in net.layers:
-            layer.step(arguments.learning_rate)
-    print(f"loss of the last step: {loss.item():.3f}")
-    torch.onnx.export(net, torch.rand(2, 784), arguments.output,
-                      input_names=["image"], output_names=["logits"],
-                      dynamic_axes={"image": {0: "batch"},
-                                    "logits": {0: "batch"}})
+    loss = train(net, images, labels, arguments.steps, arguments.learning_rate)
+    print(f"loss of the last step: {loss:.3f}")
+    export(net, arguments.output)
 
 
 if __name__ == "__main__":

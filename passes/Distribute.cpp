@@ -1,5 +1,6 @@
 //===- Distribute.cpp - Share work among threads --------------------------===//
 
+#include "passes/OperationCost.h"
 #include "passes/Passes.h"
 #include "passes/ProductForm.h"
 #include "passes/RuntimeCalls.h"
@@ -208,15 +209,6 @@ Share getOperandShare(AffineMap map, MemRefType type, unsigned loop,
     return share;
   return {Share::Whole};
 }
-
-/// Arithmetic and memory traffic of an operation: a part of its own, and one
-/// for each sample.
-struct Cost {
-  int64_t fixed = 0, perSample = 0;
-  void add(bool isPerSample, int64_t amount) {
-    (isPerSample ? perSample : fixed) += amount;
-  }
-};
 
 struct Distributor {
   func::FuncOp function;
@@ -518,20 +510,9 @@ struct Distributor {
     operations.push_back(entry);
   }
 
+  /// Arithmetic and memory traffic.
   static void countCost(linalg::LinalgOp op, Cost &flops, Cost &bytes) {
-    int64_t iterations = 1;
-    bool isPerSample = false;
-    for (int64_t extent : op.getStaticLoopRanges()) {
-      bool isBatch = ShapedType::isDynamic(extent);
-      isPerSample |= isBatch;
-      iterations *= isBatch ? 1 : extent;
-    }
-    int64_t perIteration = 0;
-    for (Operation &nested : op->getRegion(0).front())
-      if (nested.getNumResults() == 1 &&
-          isa<FloatType>(nested.getResult(0).getType()))
-        ++perIteration;
-    flops.add(isPerSample, iterations * perIteration);
+    flops = countFlops(op);
     for (OpOperand &operand : op->getOpOperands()) {
       auto type = dyn_cast<MemRefType>(operand.get().getType());
       if (!type)

@@ -490,4 +490,56 @@ def AllowReassociation : Pass<"dann-allow-reassociation"> {
   }];
 }
 
+def Summarize : Pass<"dann-summary", "::mlir::ModuleOp"> {
+  let summary = "print a table of the layers: sizes, E:I ratio, FLOPs, bytes";
+  let description = [{
+    Prints a line for each layer of an imported model, and changes nothing:
+
+    - `output`: the shape of what it computes for one sample,
+    - `parameters`: how many numbers are trained, and `bytes`: the memory of
+      them, of running statistics and of polarities,
+    - `activations`: the bytes of the output for a batch,
+    - `E:I`: excitatory units and interneurons, or with polarities excitatory
+      and inhibitory units. A recurrent layer has interneurons for its input and
+      for its state: they are added up,
+    - `forward`, `backward`: floating-point operations for a batch, as the
+      equations of the layer say, nothing folded: a multiply-add is two, any
+      other operation on numbers one. `backward` is what the gradients of all
+      parameters need beside the forward pass. Without training there is none.
+
+    Operations belong together if they use parameters of one name before the
+    last dot, such as `0.wex` and `0.bias`. What uses no parameters belongs to
+    the layer that its place in the model file says, elementwise operations else
+    to what they work on; the rest gets a line of its own. The loss is the last.
+  }];
+  let options = [Option<"output", "output", "std::string", "\"-\"",
+                        "file to write; - is standard output">,
+                 Option<"batchSize", "batch-size", "int64_t", "1",
+                        "samples in a batch">];
+  let dependentDialects = ["::mlir::dann::DannDialect"];
+}
+
+def DrawGraph : Pass<"dann-draw-graph", "::mlir::ModuleOp"> {
+  let summary = "draw the operations of a function: DOT, SVG or HTML";
+  let description = [{
+    Draws a function on tensors and changes nothing. What the file's name ends
+    in says what is written: `.dot` the text of a graph for
+    Graphviz; `.svg` or `.html` a picture, for which Graphviz's `dot` has to be
+    installed.
+
+    Boxes are operations, ellipses inputs, parameters and results. Excitatory
+    ones are blue, inhibitory ones red, those that are both, such as
+    `dann.ei_dense`, have stripes. Parameters have the colour of their role. An
+    operation that reads parameters has the colour of those. Another one has
+    that of the operations that it reads: red if they are all inhibitory, else
+    blue if one is excitatory, since where inhibition meets excitation is an
+    excitatory unit. Arrows have the colour of the value that they carry. What
+    only handles shapes is left out.
+  }];
+  let options = [Option<"output", "output", "std::string", "\"\"",
+                        "file to write: .dot, .svg or .html">,
+                 Option<"function", "function", "std::string", "\"forward\"",
+                        "function to draw">];
+}
+
 #endif // DANN_PASSES

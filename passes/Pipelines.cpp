@@ -14,7 +14,8 @@ using namespace mlir::dann;
 
 const Pipeline mlir::dann::kGraphPipeline = {
     "dann-graph-pipeline",
-    "expand training, differentiate, and prove that Dale's law is kept",
+    "Takes an imported model: makes its training entry points, differentiates "
+    "them, and proves that Dale's law is kept.",
     R"(dann-expand-training,
        inline,
        dann-fold-recurrence,
@@ -27,7 +28,8 @@ const Pipeline mlir::dann::kGraphPipeline = {
 
 const Pipeline mlir::dann::kLinalgPipeline = {
     "dann-linalg-pipeline",
-    "lower a graph to linalg on tensors, batch last, and prepare inference",
+    "Takes a graph: lowers its layers and updates to linalg on tensors, the "
+    "batch last, with what depends on parameters alone apart.",
     R"(dann-lower-layers,
        canonicalize,
        cse,
@@ -52,7 +54,8 @@ const Pipeline mlir::dann::kLinalgPipeline = {
 
 const Pipeline mlir::dann::kBufferPipeline = {
     "dann-buffer-pipeline",
-    "lower linalg to buffers, parameters updated in place, shared by threads",
+    "Takes linalg on tensors: makes it work on buffers, parameters updated in "
+    "place, and gives each thread its share. A part of the kernel pipeline.",
     R"(one-shot-bufferize{bufferize-function-boundaries=true
            function-boundary-type-conversion=identity-layout-map},
        func.func(dann-finalize-results),
@@ -67,7 +70,10 @@ const Pipeline mlir::dann::kBufferPipeline = {
        cse)"};
 
 const Pipeline mlir::dann::kKernelPipeline = {
-    "dann-kernel-pipeline", "lower linalg on tensors to loops and kernels",
+    "dann-kernel-pipeline",
+    "Takes linalg on tensors: makes loops on buffers and calls of kernels, "
+    "shared "
+    "by threads, with all memory planned.",
     R"(dann-select-kernels,
        func.func(dann-choose-destinations),
        dann-buffer-pipeline,
@@ -119,7 +125,10 @@ std::string mlir::dann::buildKernelPipeline(const KernelOptions &options) {
 }
 
 const Pipeline mlir::dann::kLlvmPipeline = {
-    "dann-llvm-pipeline", "lower loops on buffers to the LLVM dialect",
+    "dann-llvm-pipeline",
+    "Takes loops on buffers: lowers them to the LLVM dialect, with entry "
+    "points "
+    "in the form in which the runtime calls them.",
     R"(dann-lower-entry-points,
        expand-strided-metadata,
        lower-affine,
@@ -135,6 +144,66 @@ const Pipeline mlir::dann::kLlvmPipeline = {
        canonicalize,
        cse)"};
 
+static const Pipeline *const kPipelines[] = {&kGraphPipeline, &kLinalgPipeline,
+                                             &kBufferPipeline, &kKernelPipeline,
+                                             &kLlvmPipeline};
+
+ArrayRef<const Pipeline *> mlir::dann::getPipelines() { return kPipelines; }
+
+/// The parts of a list between commas, but not those in brackets.
+static SmallVector<StringRef> splitList(StringRef text) {
+  SmallVector<StringRef> parts;
+  size_t begin = 0;
+  int depth = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    char c = i < text.size() ? text[i] : ',';
+    if (c == '(' || c == '{')
+      ++depth;
+    else if (c == ')' || c == '}')
+      --depth;
+    else if (c == ',' && depth == 0) {
+      parts.push_back(text.slice(begin, i).trim());
+      begin = i + 1;
+    }
+  }
+  return parts;
+}
+
+static void appendStages(StringRef passes, StringRef anchor,
+                         std::vector<Stage> &stages) {
+  for (StringRef pass : splitList(passes)) {
+    StringRef name = pass.take_until(
+        [](char c) { return c == '(' || c == '{' || c == ' ' || c == '\n'; });
+    const auto *found = llvm::find_if(
+        kPipelines, [&](const Pipeline *known) { return name == known->name; });
+    if (found != std::end(kPipelines)) {
+      appendStages((*found)->passes, anchor, stages);
+      continue;
+    }
+    StringRef nested = pass.drop_front(name.size());
+    if (nested.consume_front("(") && nested.consume_back(")")) {
+      appendStages(nested, name, stages);
+      continue;
+    }
+    std::string text =
+        anchor.empty() ? pass.str() : (anchor + "(" + pass + ")").str();
+    bool isTidying =
+        llvm::is_contained({"canonicalize", "cse", "symbol-dce", "inline",
+                            "resolve-ranked-shaped-type-result-dims"},
+                           name);
+    if (isTidying && !stages.empty())
+      stages.back().passes += "," + text;
+    else
+      stages.push_back({name.str(), std::move(text)});
+  }
+}
+
+std::vector<Stage> mlir::dann::splitIntoStages(StringRef passes) {
+  std::vector<Stage> stages;
+  appendStages(passes, "", stages);
+  return stages;
+}
+
 static void registerPipeline(const Pipeline &pipeline) {
   // By value: the registry outlives this call.
   PassPipelineRegistration<>(pipeline.name, pipeline.summary,
@@ -146,8 +215,6 @@ static void registerPipeline(const Pipeline &pipeline) {
 }
 
 void mlir::dann::registerPipelines() {
-  for (const Pipeline *pipeline :
-       {&kGraphPipeline, &kLinalgPipeline, &kBufferPipeline, &kKernelPipeline,
-        &kLlvmPipeline})
+  for (const Pipeline *pipeline : kPipelines)
     registerPipeline(*pipeline);
 }

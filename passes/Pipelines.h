@@ -6,13 +6,16 @@
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 
+#include <string>
+#include <vector>
+
 namespace mlir::dann {
 
 /// A pipeline with its name in dann-opt and its passes as text, in which other
 /// pipelines can appear by name.
 struct Pipeline {
   const char *name;
-  const char *summary;
+  const char *summary; // a sentence
   const char *passes;
 };
 
@@ -43,6 +46,19 @@ struct KernelOptions {
   int64_t rows = 12;        // of a register tile of 2 vectors each
 };
 std::string buildKernelPipeline(const KernelOptions &options);
+
+/// A step of a pipeline that can be looked at by itself: a pass, and the passes
+/// behind it that only tidy up.
+struct Stage {
+  std::string name;   // the pass's, without options
+  std::string passes; // as text
+};
+
+/// The stages of a pipeline. Pipelines of dann that it names are taken apart.
+std::vector<Stage> splitIntoStages(StringRef passes);
+
+/// All of the above, from the model to LLVM.
+ArrayRef<const Pipeline *> getPipelines();
 
 void registerPipelines();
 

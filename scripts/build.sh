@@ -7,7 +7,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-targets=(dann-compile dann-opt)
+targets=(dann_tools)
 configuration=()
 case "${1:-}" in
 "")

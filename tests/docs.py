@@ -3,12 +3,67 @@
 usage: docs.py REPOSITORY
 
 - The README's numbers of ONNX's cases are those of docs/onnx-support.md.
+- Commands stand in blocks that begin with ```sh, and pages with such blocks, or with
+  model files (```txtpb), are tried by a test through install/snippets.py. Commands
+  that no test can run are listed here with the reason.
 - Links between pages lead to files that exist, and to headings in them.
 """
 
 import pathlib
 import re
 import sys
+
+
+# What a test cannot run, and why: by page, the beginnings of lines.
+UNTRIED = {
+    "README.md": {
+        "scripts/quickstart.sh": "installs packages and builds",
+        "scripts/test.sh": "runs all tests",
+    },
+    "CONTRIBUTING.md": {
+        "": "builds, in every way that there is, and runs all tests",
+    },
+    "docs/embedding.md": {
+        "cpack -G DEB && apt install": "scripts/test-packages.sh does that in a root of its own",
+    },
+    "docs/experiments.md": {
+        "examples/experiments/run.py": "takes hours; e2e/experiments.test runs a small one",
+    },
+    "docs/onnx.md": {
+        "": "fuzzing has no end; onnx-mutations is its test",
+    },
+}
+COMMAND = re.compile(
+    r"(?:dann-compile|dann-opt|cmake|ctest|ninja|cpack|apt|apt-get|lit-22|python3|bash|make"
+    r"|g\+\+|cc|\./\w+|(?:scripts|examples|benchmarks|build)/\S+\.(?:sh|py))(?: |$)"
+)
+
+
+def untried_commands(root, page):
+    """Commands that stand where no test would run them."""
+    name = str(page.relative_to(root))
+    allowed = UNTRIED.get(name, {})
+    language, fenced = "", False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        fence = re.match(r"```(\w*)$", line)
+        if fence:
+            language, fenced = fence.group(1), not fenced
+            continue
+        indented = re.match(r"    (\S.*)", line)
+        command = line if fenced and language != "sh" else indented and not fenced and indented.group(1)
+        if command and COMMAND.match(command) and not any(map(command.startswith, allowed)):
+            # Messages begin with the name of a program, too.
+            if not re.match(r"\S+: ", command):
+                yield f"{page}:{number}: no test runs '{command}': it is in no block ```sh"
+
+
+def untried_pages(root, pages):
+    tests = "\n".join(test.read_text() for test in (root / "tests").rglob("*.test"))
+    for page in pages:
+        if re.search(r"^```(sh|txtpb)$", page.read_text(), re.M) and not re.search(
+            rf"snippets\.py \S*/{re.escape(str(page.relative_to(root)))}\b", tests
+        ):
+            yield f"{page}: no test tries its commands with snippets.py"
 
 
 def anchors_of(text):
@@ -45,6 +100,8 @@ def main():
     pages += sorted((root / "docs").rglob("*.md"))
     for page in pages:
         problems += broken_links(page)
+        problems += untried_commands(root, page)
+    problems += untried_pages(root, pages)
     print("\n".join(problems))
     return bool(problems)
 

@@ -1,6 +1,7 @@
 # How lit runs the tests of the compiler. Run one by hand with
 #   lit-22 -v build/tests --filter NAME
 import os
+import subprocess
 
 import lit.formats
 
@@ -39,3 +40,9 @@ if config.dann_sanitize:
         config.environment[flags] = "-fsanitize=" + config.dann_sanitize
 # Unset CHECK variables between CHECK-LABELs.
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
+# Not among the packages that tests need: it brings a gigabyte.
+if subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode == 0:
+    config.available_features.add("torch")
+# Downloads half a gigabyte, as root: only if asked for by DANN_TEST_CLEAN_ROOT=1.
+if os.environ.get("DANN_TEST_CLEAN_ROOT") == "1":
+    config.available_features.add("clean-root")

@@ -1,9 +1,12 @@
 //===- dann-compile.cpp - The compiler driver -----------------------------===//
 
 #include "compiler/Compiler.h"
+#include "compiler/StageCheck.h"
+#include "passes/Passes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
@@ -68,6 +71,37 @@ static cl::opt<std::string>
               cl::desc("CPU to generate code for (default: this machine's)"),
               cl::value_desc("name"), cl::init("native"), cl::cat(category));
 
+// Looking at what the compiler does.
+static cl::OptionCategory inspectionCategory("options for inspection");
+static cl::opt<bool>
+    summary("summary",
+            cl::desc("Compile nothing: print parameters, E:I ratio, FLOPs and "
+                     "bytes of each layer"),
+            cl::cat(inspectionCategory));
+static cl::opt<std::string>
+    drawing("draw",
+            cl::desc("Compile nothing: draw the network, excitatory parts blue "
+                     "and inhibitory ones red; .dot, .svg or .html"),
+            cl::value_desc("file"), cl::cat(inspectionCategory));
+enum class Level { Graph, Fused };
+static cl::opt<Level> drawingLevel(
+    "draw-level", cl::desc("What to draw (default: graph)"),
+    cl::init(Level::Graph),
+    cl::values(clEnumValN(Level::Graph, "graph", "layers, as imported"),
+               clEnumValN(Level::Fused, "fused",
+                          "products and fused elementwise maths, as they are "
+                          "computed for inference")),
+    cl::cat(inspectionCategory));
+static cl::opt<std::string> stagesDirectory(
+    "print-stages",
+    cl::desc("Write the IR after each stage to a file in this directory"),
+    cl::value_desc("directory"), cl::cat(inspectionCategory));
+static cl::opt<bool> verifyStages(
+    "verify-stages",
+    cl::desc("Run sample inputs after each stage, and stop at the first one "
+             "that changes the results"),
+    cl::cat(inspectionCategory));
+
 // What a model file says of training, and an ONNX model does not.
 static cl::OptionCategory trainingCategory("options for training ONNX models");
 static cl::opt<bool>
@@ -122,9 +156,70 @@ static std::string getDefaultOutputPath() {
   return stem.str();
 }
 
+/// Prints a diagnostic that is about no place in a text.
+static void printUnlocated(mlir::Diagnostic &diagnostic) {
+  using Severity = mlir::DiagnosticSeverity;
+  llvm::raw_ostream &os =
+      diagnostic.getSeverity() == Severity::Error
+          ? llvm::WithColor::error(llvm::errs(), "dann-compile")
+      : diagnostic.getSeverity() == Severity::Warning
+          ? llvm::WithColor::warning(llvm::errs(), "dann-compile")
+      : diagnostic.getSeverity() == Severity::Note
+          ? llvm::WithColor::note(llvm::errs(), "dann-compile")
+          : llvm::WithColor::remark(llvm::errs(), "dann-compile");
+  // A part of an ONNX model, and the model's file.
+  std::string line;
+  if (auto name = llvm::dyn_cast<mlir::NameLoc>(diagnostic.getLocation())) {
+    if (auto file = llvm::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
+      line += (file.getName().getValue() + ": ").str();
+    line += (name.getName().getValue() + ": ").str();
+  }
+  line += diagnostic.str();
+  // Names of a model may be anything, also commands to a terminal.
+  for (char c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      os << llvm::format("\\x%02X", static_cast<unsigned>(c));
+    else
+      os << c;
+  }
+  os << "\n";
+}
+
+/// What is called after each stage, if anything is.
+static std::function<mlir::LogicalResult(CompiledStage)> watchStages() {
+  std::function<mlir::LogicalResult(CompiledStage)> print, check;
+  if (!stagesDirectory.empty())
+    print = printStages(stagesDirectory);
+  if (verifyStages)
+    check = checkStages(precision);
+  if (!print || !check)
+    return print ? print : check;
+  return [=](CompiledStage stage) {
+    return mlir::success(succeeded(print(stage)) && succeeded(check(stage)));
+  };
+}
+
+/// The passes that show the imported model, if that is what is asked for.
+static std::function<void(mlir::OpPassManager &)> chooseInspection() {
+  if (summary)
+    return [](mlir::OpPassManager &pm) {
+      pm.addPass(createSummarize(
+          {outputPath.empty() ? "-" : outputPath.getValue(), 1}));
+    };
+  if (!drawing.empty())
+    return [](mlir::OpPassManager &pm) {
+      if (drawingLevel == Level::Fused)
+        (void)mlir::parsePassPipeline(std::string(kGraphPipeline.passes) + "," +
+                                          kLinalgPipeline.passes,
+                                      pm);
+      pm.addPass(createDrawGraph({drawing, "forward"}));
+    };
+  return nullptr;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::HideUnrelatedOptions({&category, &trainingCategory});
+  cl::HideUnrelatedOptions({&category, &trainingCategory, &inspectionCategory});
   cl::ParseCommandLineOptions(
       argc, argv,
       "compiles a model file to a program that trains and runs it\n");
@@ -162,13 +257,16 @@ int main(int argc, char **argv) {
   options.emit = emitKind;
   options.targetCpu = targetCpu;
   options.outputPath = outputPath.empty() ? getDefaultOutputPath() : outputPath;
-  bool isText =
-      emitKind == Emit::Mlir || emitKind == Emit::Llvm || checkSupport;
+  options.inspection = chooseInspection();
+  bool isText = emitKind == Emit::Mlir || emitKind == Emit::Llvm ||
+                checkSupport || options.inspection;
   if (options.outputPath == "-" && !isText) {
     llvm::WithColor::error(llvm::errs(), "dann-compile")
         << "only text can go to standard output: give a file with -o\n";
     return 1;
   }
+
+  options.afterStage = watchStages();
 
   std::unique_ptr<mlir::MLIRContext> context = createContext();
   std::string text;
@@ -182,33 +280,13 @@ int main(int argc, char **argv) {
   mlir::ScopedDiagnosticHandler unlocated(
       context.get(), [](mlir::Diagnostic &diagnostic) {
         mlir::Location loc = diagnostic.getLocation();
-        auto name = llvm::dyn_cast<mlir::NameLoc>(loc);
         if (!llvm::isa<mlir::UnknownLoc>(loc) &&
-            (!name || loc->findInstanceOf<mlir::FileLineColLoc>()))
+            (!llvm::isa<mlir::NameLoc>(loc) ||
+             loc->findInstanceOf<mlir::FileLineColLoc>()))
           return mlir::failure();
-        using Severity = mlir::DiagnosticSeverity;
-        llvm::raw_ostream &os =
-            diagnostic.getSeverity() == Severity::Error
-                ? llvm::WithColor::error(llvm::errs(), "dann-compile")
-            : diagnostic.getSeverity() == Severity::Warning
-                ? llvm::WithColor::warning(llvm::errs(), "dann-compile")
-                : llvm::WithColor::remark(llvm::errs(), "dann-compile");
-        // A part of an ONNX model, and the model's file.
-        std::string line;
-        if (name) {
-          if (auto file = llvm::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
-            line += (file.getName().getValue() + ": ").str();
-          line += (name.getName().getValue() + ": ").str();
-        }
-        line += diagnostic.str();
-        // Names of a model may be anything, also commands to a terminal.
-        for (char c : line) {
-          if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            os << llvm::format("\\x%02X", static_cast<unsigned>(c));
-          else
-            os << c;
-        }
-        os << "\n";
+        printUnlocated(diagnostic);
+        for (mlir::Diagnostic &note : diagnostic.getNotes())
+          printUnlocated(note);
         return mlir::success();
       });
   if (checkSupport)
