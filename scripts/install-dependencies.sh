@@ -18,7 +18,7 @@ build=(
 test=(
   libgtest-dev libgmock-dev libonnx-testdata clang-format-14
   python3 python3-numpy python3-matplotlib
-  dpkg-dev file pkg-config shellcheck graphviz help2man
+  dpkg-dev file pkg-config shellcheck doxygen graphviz help2man
 )
 benchmark=(
   python3 python3-numpy python3-torch python3-onnx python3-matplotlib

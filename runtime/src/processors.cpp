@@ -21,7 +21,8 @@ std::vector<int> allowed_processors() {
   // The kernel refuses a set that is smaller than its own.
   for (int size = CPU_SETSIZE; size <= (1 << 20); size *= 2) {
     std::unique_ptr<cpu_set_t, void (*)(cpu_set_t *)> set(
-        CPU_ALLOC(std::size_t(size)), [](cpu_set_t *set) { CPU_FREE(set); });
+        CPU_ALLOC(std::size_t(size)),
+        [](cpu_set_t *owned) { CPU_FREE(owned); });
     std::size_t bytes = CPU_ALLOC_SIZE(std::size_t(size));
     if (!set || sched_getaffinity(0, bytes, set.get()) != 0)
       continue;

@@ -6,6 +6,8 @@
 
 namespace dann {
 
+__extension__ using uint128 = unsigned __int128;
+
 std::uint64_t random_bits(std::int64_t seed, RandomStream stream,
                           std::uint32_t epoch, std::uint64_t index) {
   auto key = std::uint64_t(seed);
@@ -35,7 +37,7 @@ std::vector<std::int64_t> shuffled_indices(std::int64_t count,
     std::uint64_t bits =
         random_bits(seed, stream, std::uint32_t(epoch), std::uint64_t(i));
     auto j = static_cast<std::int64_t>(
-        static_cast<unsigned __int128>(bits) * std::uint64_t(i + 1) >> 64);
+        static_cast<uint128>(bits) * std::uint64_t(i + 1) >> 64);
     std::swap(indices[std::size_t(i)], indices[std::size_t(j)]);
   }
   return indices;

@@ -170,7 +170,7 @@ private:
     const Json &type = member("dtype");
     auto *known =
         std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
-                     [&](const TypeName &known) { return type == known.name; });
+                     [&](const TypeName &one) { return type == one.name; });
     if (known == std::end(kTypeNames))
       fail(ErrorCode::InvalidData, path_, ": tensor ", name, " has the dtype ",
            type.dump(-1, ' ', false, Json::error_handler_t::replace),
@@ -249,8 +249,8 @@ void write_tensors(AtomicFile &file, const TensorMap &tensors,
   for (const auto &[name, tensor] : tensors) {
     auto *known =
         std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
-                     [type = tensor.element_type()](const TypeName &known) {
-                       return known.type == type;
+                     [type = tensor.element_type()](const TypeName &one) {
+                       return one.type == type;
                      });
     json[name] = {{"dtype", known->name},
                   {"shape", tensor.shape()},
