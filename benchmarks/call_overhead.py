@@ -3,7 +3,8 @@
 usage: call_overhead.py PROGRAM
 
 PROGRAM is dann_call_overhead. The three kinds of calls take turns; of each, the
-median over the repetitions counts, which a busy machine disturbs least.
+median over the repetitions counts. Times are those of the processor: the calls
+wait for nothing, and other programs then disturb them little.
 """
 
 import json
@@ -28,7 +29,7 @@ def main() -> None:
         stdout=subprocess.PIPE,
     ).stdout
     median = {
-        run["run_name"]: run["real_time"] / 1000
+        run["run_name"]: run["cpu_time"] / 1000
         for run in json.loads(output)["benchmarks"]
         if run["aggregate_name"] == "median"
     }
