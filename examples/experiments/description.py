@@ -24,10 +24,16 @@ class Network:
     family: str = ""  # networks that differ in one value alone have one name
     value_name: str = ""
     value: float = 0
+    precision: str = "f32"  # that it is compiled with
 
     @property
     def is_fixed(self) -> bool:
         return len(self.learning_rates) == 1
+
+    @property
+    def program(self) -> str:
+        """What tells its program from others."""
+        return self.model + ("" if self.precision == "f32" else self.precision)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,29 +176,45 @@ def read_networks(table: Table, directory: pathlib.Path) -> list[Network]:
             table.fail("a single rate is called learning_rate")
     sweep = table.take("sweep", lambda value: isinstance(value, dict), "a table", {})
     family = table.text("family", "")
+    precision = table.take(
+        "precision", ("f32", "bf16", "f64").__contains__, "f32, bf16 or f64", "f32"
+    )
     table.end()
     model = read_model(path, table)
     if not sweep:
-        return [Network(name, model, path, tuple(sorted(rates)), family)]
+        return [
+            Network(
+                name, model, path, tuple(sorted(rates)), family, precision=precision
+            )
+        ]
 
-    if len(sweep) != 1:
-        table.fail(f"sweep has to give the values of one name, not of {len(sweep)}")
-    ((value_name, _),) = sweep.items()
-    values = Table(sweep, f"{table.place}: sweep").items(
-        value_name, is_count, "positive whole numbers"
-    )
+    columns = Table(sweep, f"{table.place}: sweep")
+    lists = {key: columns.items(key, is_count, "positive whole numbers") for key in sweep}
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) != 1:
+        table.fail("the names of a sweep have to have as many values each")
+    # The first name is the one that the plot shows.
+    value_name = next(iter(sweep))
     networks = []
-    for value in values:
+    for row in zip(*lists.values()):
+        value = row[0]
         try:
             title, text = (
-                string.Template(template).substitute({value_name: value})
+                string.Template(template).substitute(dict(zip(lists, row)))
                 for template in (name, model)
             )
         except (KeyError, ValueError) as error:
             table.fail(f"{path} or the name asks for what sweep does not give: {error}")
         networks.append(
             Network(
-                title, text, path, tuple(sorted(rates)), family or name, value_name, value
+                title,
+                text,
+                path,
+                tuple(sorted(rates)),
+                family or name,
+                value_name,
+                value,
+                precision,
             )
         )
     return networks

@@ -62,7 +62,7 @@ class Run:
     def key(self, data: Data) -> str:
         """The name of its files. The compiler is not part of it."""
         values = dataclasses.asdict(self)
-        values["network"] = self.network.model
+        values["network"] = self.network.program
         text = json.dumps([values, data.digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -107,12 +107,13 @@ class Runner:
 
     def program(self, network: Network) -> pathlib.Path:
         """The network's executable; compiles it if there is none yet."""
-        digest = hashlib.sha256(network.model.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(network.program.encode()).hexdigest()[:16]
         model = self.output / "programs" / f"{digest}.txtpb"
         program = model.with_suffix("")
         if not program.exists():
             model.write_text(network.model)
-            result = execute([self.compiler, model, "-o", program])
+            options = [f"--precision={network.precision}", "-o", program]
+            result = execute([self.compiler, model, *options])
             if result.returncode != 0:
                 sentence = result.stderr.strip().replace(str(model), str(network.model_path))
                 raise ExperimentError(f"cannot compile {network.name!r}: {sentence}")

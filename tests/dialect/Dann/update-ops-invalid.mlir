@@ -17,24 +17,6 @@ func.func @rate(%w: tensor<4xf32>, %lr: tensor<f64>) {
 
 // -----
 
-func.func @maximum(%g: tensor<4xf32>, %t: tensor<i64>) {
-  // expected-error@below {{must have a new maximum if, and only if, it has a maximum}}
-  %0:3 = "dann.adam_direction"(%g, %g, %g, %g, %t) {beta1 = 0.9 : f64, beta2 = 0.9 : f64, epsilon = 0.0 : f64}
-    : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<i64>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
-  return
-}
-
-// -----
-
-func.func @maximum_type(%g: tensor<4xf32>, %m: tensor<5xf32>, %t: tensor<i64>) {
-  // expected-error@below {{a maximum must be 'tensor<4xf32>', as the gradient is, but is 'tensor<5xf32>'}}
-  %0:4 = "dann.adam_direction"(%g, %g, %g, %m, %t) {beta1 = 0.9 : f64, beta2 = 0.9 : f64, epsilon = 0.0 : f64}
-    : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<5xf32>, tensor<i64>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<5xf32>)
-  return
-}
-
-// -----
-
 func.func @natural_rate(%f: tensor<4xf32>, %lr: tensor<f64>) {
   // expected-error@below {{element types differ: 'f64' and 'f32'}}
   %0 = dann.natural_rate %lr, %f epsilon 0.0 : tensor<f64>, tensor<4xf32>

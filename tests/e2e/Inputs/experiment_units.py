@@ -134,6 +134,14 @@ expect_error(change("[0.05, 0.1, 0.2]", "[0.05]"), "a single rate is called lear
 expect_error(change("small.txtpb", "large.txtpb"), "network 1: cannot read the model file")
 expect_error(change("{ inhibitory = [1, 16] }", "{ excitatory = [1, 16] }"), "network 2: ")
 expect_error(change("{ inhibitory = [1, 16] }", "{ inhibitory = [-1] }"), "sweep: inhibitory has to be")
+expect_error(
+    change("sweep = {", 'precision = "f16"\nsweep = {'),
+    "precision has to be f32, bf16 or f64",
+)
+expect_error(
+    change("{ inhibitory = [1, 16] }", "{ inhibitory = [1, 16], units = [3] }"),
+    "the names of a sweep have to have as many values each",
+)
 expect_error(change('"DANN that diverges"', '"DANN"'), "more than one network called 'DANN'")
 expect_error(change('compare = ["DANN", ', 'compare = ["dann", '), "claim 1: compare has to be")
 expect_error(change('what = "learning_rate"', 'what = "rate"'), "claim 2: what has to be one of test_error")
