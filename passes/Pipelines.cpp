@@ -69,9 +69,12 @@ const Pipeline mlir::dann::kBufferPipeline = {
 const Pipeline mlir::dann::kKernelPipeline = {
     "dann-kernel-pipeline", "lower linalg on tensors to loops and kernels",
     R"(dann-select-kernels,
+       dann-arrange-convolutions,
+       canonicalize,
        func.func(dann-choose-destinations),
        dann-buffer-pipeline,
        dann-split-products,
+       dann-split-convolutions,
        convert-linalg-to-onednn,
        dann-generate-products,
        dann-outline-loops,
