@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the benchmarks need, builds, and runs them all: dann against
-# PyTorch, ONNX Runtime and what the machine can do, a step of an E/I VGG16
+# PyTorch, ONNX Runtime and what the machine can do, a step and inference of an E/I VGG16
 # against PyTorch, then test errors on Fashion-MNIST. Prints Markdown; tables, a plot, logs and results.json stay in
 # build/benchmarks/.
 #
