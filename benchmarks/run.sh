@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the benchmarks need, builds, and runs them all: dann against
-# PyTorch, ONNX Runtime and what the machine can do, a step of an E/I VGG16
-# against PyTorch, what a call costs, then test errors on Fashion-MNIST. Prints
-# Markdown; tables, plots, logs and results.json stay in build/benchmarks/.
+# PyTorch, ONNX Runtime and what the machine can do, a step and inference of an
+# E/I VGG16 against PyTorch, what a call costs, then test errors on
+# Fashion-MNIST. Prints Markdown; tables, plots, logs and results.json stay in
+# build/benchmarks/.
 #
 # On an idle machine it takes about half an hour. Another process that computes
 # at the same time slows programs with several threads out of all proportion:

@@ -2,13 +2,16 @@
 
 #include "passes/ConvolutionForm.h"
 
+#include "Dann/Dann.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::dann;
 
-/// Whether the body is init + a * b.
-static bool isSumOfProducts(linalg::GenericOp op) {
+bool mlir::dann::isSumOfProducts(linalg::GenericOp op) {
   Block *body = op.getBody();
   auto sum =
       body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
@@ -108,4 +111,58 @@ mlir::dann::getConvolutionForm(linalg::GenericOp op) {
   form.filters = op->getOperand(filterIndex);
   form.z = op->getOperand(zIndex);
   return form;
+}
+
+bool mlir::dann::isGeneratedConvolution(linalg::GenericOp op) {
+  auto kernel = op->getAttrOfType<StringAttr>(DannDialect::kKernelAttr);
+  return kernel && kernel.getValue() == "generated" && op.getNumLoops() == 7 &&
+         isSumOfProducts(op);
+}
+
+int64_t mlir::dann::getStep(AffineExpr expression, unsigned loop,
+                            unsigned numLoops) {
+  MLIRContext *context = expression.getContext();
+  auto evaluate = [&](int64_t at) {
+    SmallVector<AffineExpr> loops(numLoops, getAffineConstantExpr(0, context));
+    loops[loop] = getAffineConstantExpr(at, context);
+    return cast<AffineConstantExpr>(expression.replaceDims(loops)).getValue();
+  };
+  return evaluate(1) - evaluate(0);
+}
+
+linalg::GenericOp
+mlir::dann::sliceConvolution(RewriterBase &rewriter, linalg::GenericOp op,
+                             unsigned loop, OpFoldResult begin,
+                             OpFoldResult size, OpFoldResult extent) {
+  Location loc = op.getLoc();
+  MLIRContext *context = op.getContext();
+  AffineExpr d0, d1, d2;
+  bindDims(context, d0, d1, d2);
+  SmallVector<Value> operands;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value buffer = operand.get();
+    SmallVector<OpFoldResult> sizes =
+        memref::getMixedSizes(rewriter, loc, buffer);
+    SmallVector<OpFoldResult> offsets(sizes.size(), rewriter.getIndexAttr(0));
+    SmallVector<OpFoldResult> ones(sizes.size(), rewriter.getIndexAttr(1));
+    bool isWhole = true;
+    for (auto [i, expression] :
+         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+      // Other loops reach as far around the first iteration as around the last.
+      int64_t step = getStep(expression, loop, op.getNumLoops());
+      if (step == 0)
+        continue;
+      isWhole = false;
+      offsets[i] = affine::makeComposedFoldedAffineApply(rewriter, loc,
+                                                         d0 * step, {begin});
+      sizes[i] = affine::makeComposedFoldedAffineApply(
+          rewriter, loc, d0 - (d1 - d2) * step, {sizes[i], extent, size});
+    }
+    operands.push_back(isWhole
+                           ? buffer
+                           : memref::SubViewOp::create(rewriter, loc, buffer,
+                                                       offsets, sizes, ones));
+  }
+  return cast<linalg::GenericOp>(
+      mlir::clone(rewriter, op.getOperation(), TypeRange(), operands));
 }

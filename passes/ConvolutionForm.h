@@ -25,6 +25,22 @@ struct ConvolutionForm {
 /// The form of `op`, on tensors or buffers; none if it has another.
 std::optional<ConvolutionForm> getConvolutionForm(linalg::GenericOp op);
 
+/// Whether the body is init + a * b.
+bool isSumOfProducts(linalg::GenericOp op);
+
+/// Whether generated code computes `op`, a sum of products over windows.
+bool isGeneratedConvolution(linalg::GenericOp op);
+
+/// What one more iteration of `loop` adds to `expression`, which is linear in
+/// `numLoops` loops.
+int64_t getStep(AffineExpr expression, unsigned loop, unsigned numLoops);
+
+/// `op` on buffers, for `size` iterations of a loop that indexes the result, of
+/// all of its `extent`, from `begin` on.
+linalg::GenericOp sliceConvolution(RewriterBase &rewriter, linalg::GenericOp op,
+                                   unsigned loop, OpFoldResult begin,
+                                   OpFoldResult size, OpFoldResult extent);
+
 } // namespace mlir::dann
 
 #endif // DANN_PASSES_CONVOLUTIONFORM_H

@@ -1,5 +1,6 @@
 //===- Distribute.cpp - Share work among threads --------------------------===//
 
+#include "passes/ConvolutionForm.h"
 #include "passes/OperationCost.h"
 #include "passes/Passes.h"
 #include "passes/ProductForm.h"
@@ -369,6 +370,13 @@ struct Distributor {
       return guard(op);
 
     auto [begin, size] = getRange(b, op, share, loop);
+    // Windows that run backwards are not known to tiling.
+    if (auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+        generic && isGeneratedConvolution(generic)) {
+      OpFoldResult extent = op.createLoopRanges(b, b.getLoc())[loop].size;
+      sliceConvolution(rewriter, generic, loop, begin, size, extent);
+      return rewriter.eraseOp(op);
+    }
     SmallVector<OpFoldResult> offsets(op.getNumLoops(), b.getIndexAttr(0));
     SmallVector<OpFoldResult> sizes;
     for (Range range :

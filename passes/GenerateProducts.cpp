@@ -45,14 +45,17 @@ constexpr int64_t kVectorProductRows = 8;
 struct Form {
   Type elementType;
   bool transposed;            // a is [K, M] instead of [M, K]
+  bool hasWindows;            // a is [M, K0, K1, K2], b is [K0, K1, K2, N]
+  Type windowsType;           // of a, then
   linalg::GenericOp epilogue; // null for none
   unsigned productIndex = 0;  // which input of the epilogue the product is
   std::string epilogueText;
 
   std::string getKey() const {
     std::string key;
-    llvm::raw_string_ostream(key) << elementType << (transposed ? " t " : " n ")
-                                  << productIndex << " " << epilogueText;
+    llvm::raw_string_ostream(key)
+        << elementType << (transposed ? " t " : " n ") << windowsType << " "
+        << productIndex << " " << epilogueText;
     return key;
   }
 };
@@ -83,7 +86,12 @@ public:
     m = memref::DimOp::create(b, c, zero);
     n = memref::DimOp::create(b, c, one);
     k = memref::DimOp::create(b, factor, zero);
-    if (form.transposed) {
+    if (form.hasWindows) {
+      k1 = memref::DimOp::create(b, factor, one);
+      k2 = memref::DimOp::create(b, factor, index(2));
+      n = memref::DimOp::create(b, c, one);
+    }
+    if (form.transposed || form.hasWindows) {
       buildBlocks();
     } else {
       Value isVector = isContiguousVector();
@@ -129,18 +137,28 @@ private:
   void buildBlocks() {
     // A product of depth 0 is one block, too.
     Value depth = arith::MaxSIOp::create(b, k, one);
-    loop(zero, depth, index(kDepth), [&](Value k0) {
-      Value k1 = arith::MinSIOp::create(b, add(k0, index(kDepth)), k);
+    Value block = index(kDepth);
+    if (form.hasWindows)
+      block = arith::MaxSIOp::create(
+          b,
+          arith::DivUIOp::create(
+              b, block, arith::MaxSIOp::create(b, getInnerDepth(), one)),
+          one);
+    loop(zero, depth, block, [&](Value begin) {
+      Value end = arith::MinSIOp::create(b, add(begin, block), k);
       Value isFirst =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, k0, zero);
-      Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, k1, k);
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, begin, zero);
+      Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, end, k);
       Value adds = arith::OrIOp::create(
           b, accumulates,
           arith::XOrIOp::create(
               b, isFirst, arith::ConstantOp::create(b, b.getBoolAttr(true))));
-      buildGroups({k0, k1, adds, isLast});
+      buildGroups({begin, end, adds, isLast});
     });
   }
+
+  /// Terms of a sum for each k of the outermost loop.
+  Value getInnerDepth() { return arith::MulIOp::create(b, k1, k2); }
 
   struct Depth {
     Value begin, end;
@@ -151,6 +169,8 @@ private:
   void buildGroups(Depth depth) {
     int64_t bytes = form.elementType.getIntOrFloatBitWidth() / 8;
     Value span = arith::SubIOp::create(b, depth.end, depth.begin);
+    if (form.hasWindows)
+      span = arith::MulIOp::create(b, span, getInnerDepth());
     Value isLarge = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt,
                                           arith::MulIOp::create(b, span, n),
                                           index(kLargeFactorBytes / bytes));
@@ -188,7 +208,12 @@ private:
           ValueRange(Value(
               arith::SubIOp::create(b, rest, index((vectors - 1) * width)))));
     Value next = begin;
-    for (int64_t count : {rows, rows / 3, int64_t(1)}) {
+    // Convolutions have few rows more often, of which single ones are slow.
+    SmallVector<int64_t> counts = {rows, rows / 3, 1};
+    if (form.hasWindows)
+      counts = {rows, rows * 2 / 3, rows / 3, 2, 1};
+    counts.erase(llvm::unique(counts), counts.end());
+    for (int64_t count : counts) {
       Value size = arith::SubIOp::create(b, end, next);
       Value stop = add(next, multipleBelow(size, count));
       loop(next, stop, index(count),
@@ -246,29 +271,33 @@ private:
                            SmallVector<Value>(count * vectors, zeroVector()));
     });
 
-    auto forOp =
-        scf::ForOp::create(b, depth.begin, depth.end, one, start.getResults());
-    inside(forOp.getBody(), [&] {
-      Value kk = forOp.getInductionVar();
+    auto multiply = [&](ValueRange at, ValueRange sums) {
       SmallVector<Value> columns, tile;
-      for (int64_t v = 0; v < vectors; ++v)
-        columns.push_back(
-            loadVector(factor, {kk, offset(column, v * width)}, masks[v]));
+      for (int64_t v = 0; v < vectors; ++v) {
+        SmallVector<Value> indices(at);
+        indices.push_back(offset(column, v * width));
+        columns.push_back(loadVector(factor, indices, masks[v]));
+      }
       for (int64_t r = 0; r < count; ++r) {
         Value i = offset(row, r);
-        Value entry = memref::LoadOp::create(
-            b, a, form.transposed ? ValueRange{kk, i} : ValueRange{i, kk});
+        SmallVector<Value> indices(at);
+        indices.insert(form.transposed ? indices.end() : indices.begin(), i);
+        Value entry = memref::LoadOp::create(b, a, indices);
         Value entries = broadcast(b, entry, width);
         for (int64_t v = 0; v < vectors; ++v)
-          tile.push_back(vector::FMAOp::create(
-              b, entries, columns[v],
-              forOp.getRegionIterArgs()[r * vectors + v]));
+          tile.push_back(vector::FMAOp::create(b, entries, columns[v],
+                                               sums[r * vectors + v]));
       }
-      scf::YieldOp::create(b, tile);
-    });
+      return tile;
+    };
+    SmallVector<std::pair<Value, Value>> ranges = {{depth.begin, depth.end}};
+    if (form.hasWindows)
+      llvm::append_range(ranges, ArrayRef{std::pair(zero, k1), {zero, k2}});
+    ResultRange sums =
+        buildSums(ranges, {}, start.getResults(), multiply).getResults();
 
     auto store = [&](bool finishes) {
-      auto tile = forOp.getResults().begin();
+      auto tile = sums.begin();
       forEach([&](Value i, Value j, Value mask) {
         Value value = *tile++;
         if (finishes)
@@ -282,6 +311,26 @@ private:
     auto finish = scf::IfOp::create(b, depth.isLast, /*withElse=*/true);
     inside(finish.thenBlock(), [&] { store(true); });
     inside(finish.elseBlock(), [&] { store(false); });
+  }
+
+  /// Loops over `ranges` within those that are at `at`, which carry sums.
+  scf::ForOp buildSums(
+      ArrayRef<std::pair<Value, Value>> ranges, ValueRange at, ValueRange sums,
+      llvm::function_ref<SmallVector<Value>(ValueRange, ValueRange)> body) {
+    auto [begin, end] = ranges.front();
+    auto forOp = scf::ForOp::create(b, begin, end, one, sums);
+    inside(forOp.getBody(), [&] {
+      SmallVector<Value> here(at);
+      here.push_back(forOp.getInductionVar());
+      ValueRange carried = forOp.getRegionIterArgs();
+      SmallVector<Value> next =
+          ranges.size() == 1 ? body(here, carried)
+                             : SmallVector<Value>(buildSums(ranges.drop_front(),
+                                                            here, carried, body)
+                                                      .getResults());
+      scf::YieldOp::create(b, next);
+    });
+    return forOp;
   }
 
   /// Applies the epilogue and stores its results.
@@ -413,6 +462,7 @@ private:
   Value a, factor, c, accumulates;
   SmallVector<Value> results, extras; // of the epilogue
   Value zero, one, m, n, k;
+  Value k1, k2; // of windows, within k
 };
 
 struct GenerateProductsPass
@@ -427,10 +477,12 @@ struct GenerateProductsPass
     getOperation().walk([&](linalg::ContractOp op) { products.push_back(op); });
     for (linalg::ContractOp op : products)
       if (std::optional<ProductForm> form = getProductForm(op))
-        lower(op, *form);
+        lower(op, *form, /*hasWindows=*/false);
+      else if (std::optional<ProductForm> form = getWindowProductForm(op))
+        lower(op, *form, /*hasWindows=*/true);
   }
 
-  void lower(linalg::ContractOp op, ProductForm product) {
+  void lower(linalg::ContractOp op, ProductForm product, bool hasWindows) {
     auto [a, b, c, transposed] = product;
     auto type = cast<MemRefType>(c.getType());
     if (!isa<Float32Type, Float64Type>(type.getElementType()) ||
@@ -440,7 +492,7 @@ struct GenerateProductsPass
 
     ImplicitLocOpBuilder builder(op.getLoc(), op);
     bool accumulates = !eraseZeroFill(op, c);
-    Form form{type.getElementType(), transposed, {}, 0, {}};
+    Form form{type.getElementType(), transposed, hasWindows, {}, {}, 0, {}};
     if (auto next = dyn_cast_or_null<linalg::GenericOp>(getNextWithEffect(op));
         next && isEpilogue(next, op, c)) {
       form.epilogue = next;
@@ -457,7 +509,13 @@ struct GenerateProductsPass
             getGeneralType(value.getType()), value);
       arguments.push_back(value);
     };
-    pass(a);
+    if (hasWindows) {
+      form.windowsType = getWindowsType(cast<MemRefType>(a.getType()));
+      arguments.push_back(
+          builder.createOrFold<memref::CastOp>(form.windowsType, a));
+    } else {
+      pass(a);
+    }
     pass(b);
     pass(c);
     pass(arith::ConstantOp::create(builder, builder.getBoolAttr(accumulates)));
@@ -471,6 +529,23 @@ struct GenerateProductsPass
     if (form.epilogue)
       form.epilogue.erase();
     op.erase();
+  }
+
+  /// The type of factors whose entries may be anywhere. What is known of the
+  /// innermost ones is kept: addresses are cheaper then.
+  static MemRefType getWindowsType(MemRefType type) {
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    (void)type.getStridesAndOffset(strides, offset);
+    bool areNeighbours = std::abs(strides.back()) == 1;
+    SmallVector<int64_t> general(strides.size(), ShapedType::kDynamic);
+    SmallVector<int64_t> shape = general;
+    if (areNeighbours)
+      general.back() = strides.back();
+    return MemRefType::get(shape, type.getElementType(),
+                           StridedLayoutAttr::get(type.getContext(),
+                                                  ShapedType::kDynamic,
+                                                  general));
   }
 
   /// Whether `next` can be applied to the entries of the product on their way

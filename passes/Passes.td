@@ -321,6 +321,27 @@ def SelectKernels : Pass<"dann-select-kernels", "::mlir::ModuleOp"> {
            "emit a remark with the reason for each product">];
 }
 
+def ArrangeConvolutions
+    : Pass<"dann-arrange-convolutions", "::mlir::ModuleOp"> {
+  let summary = "give derivatives of convolutions the form of convolutions";
+  let description = [{
+    For the convolutions with `dann.kernel = "generated"`, batch last. The
+    derivative by images, which adds what each window gives to the pixels that
+    it covers, becomes one that collects at each pixel: dz is surrounded by
+    zeros, and taps run backwards,
+
+        dx[c, h, w, b] = sum of filters[f, c, kh, kw]
+                         dz[f, h + (KH - 1 - kh) dilation, ..., b],
+
+    for the pixels that are needed alone, if dx is cut. That needs strides of 1;
+    with others the form stays. The derivative by filters gets x with the
+    channels last, [H, W, B, C], and gives [F, KH, KW, C], of which vectors run
+    through channels; the result is transposed.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ConvertLinalgToOneDnn
     : Pass<"convert-linalg-to-onednn", "::mlir::ModuleOp"> {
   let summary = "turn products and convolutions on buffers into library kernels";
@@ -404,6 +425,23 @@ def SplitProducts : Pass<"dann-split-products", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def SplitConvolutions : Pass<"dann-split-convolutions", "::mlir::ModuleOp"> {
+  let summary = "split convolutions into products over their windows";
+  let description = [{
+    A convolution on buffers with `dann.kernel = "generated"`, or a derivative
+    that `dann-arrange-convolutions` has arranged, becomes a `linalg.contract`
+    for each row of the result's images (each tap of its filters), of two
+    factors with three loops of summation: one is a view of the filters, the
+    other a view of all windows of that row, in which pixels stand as often as
+    windows cover them. Where the samples of neighbouring pixels are
+    neighbours in memory, pixels and samples are one dimension.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def GenerateProducts : Pass<"dann-generate-products", "::mlir::ModuleOp"> {
   let summary = "lower products on buffers to calls of generated kernels";
   let description = [{
@@ -412,6 +450,8 @@ def GenerateProducts : Pass<"dann-generate-products", "::mlir::ModuleOp"> {
     computes it in register tiles of `rows` x 2 vectors: for each k, the rows'
     entries of one factor are broadcast and multiplied with two vectors of the
     other. One function serves all products of a form, whatever their sizes.
+    Products with three loops of summation, those of convolutions, have kernels
+    of their own.
   }];
   let options = [
     Option<"vectorBytes", "vector-bytes", "int64_t", "64",

@@ -75,9 +75,12 @@ const Pipeline mlir::dann::kKernelPipeline = {
     "shared "
     "by threads, with all memory planned.",
     R"(dann-select-kernels,
+       dann-arrange-convolutions,
+       canonicalize,
        func.func(dann-choose-destinations),
        dann-buffer-pipeline,
        dann-split-products,
+       dann-split-convolutions,
        convert-linalg-to-onednn,
        dann-generate-products,
        dann-outline-loops,

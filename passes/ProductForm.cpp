@@ -90,6 +90,23 @@ std::optional<ProductForm> mlir::dann::getProductForm(linalg::ContractOp op) {
   return form;
 }
 
+std::optional<ProductForm>
+mlir::dann::getWindowProductForm(linalg::ContractOp op) {
+  if (!op.hasPureBufferSemantics() || op.getNumLoops() != 5 ||
+      !hasContiguousRows(op->getOperand(1)) ||
+      !hasContiguousRows(op->getOperand(2)))
+    return std::nullopt;
+  AffineExpr m, n, k0, k1, k2;
+  bindDims(op.getContext(), m, n, k0, k1, k2);
+  auto maps = op.getIndexingMapsArray();
+  if (maps[0].getResults() != ArrayRef{m, k0, k1, k2} ||
+      maps[1].getResults() != ArrayRef{k0, k1, k2, n} ||
+      maps[2].getResults() != ArrayRef{m, n})
+    return std::nullopt;
+  return ProductForm{op->getOperand(0), op->getOperand(1), op->getOperand(2),
+                     false};
+}
+
 template <typename Step> static Operation *walk(Operation *op, Step step) {
   do
     op = step(op);

@@ -17,6 +17,11 @@ struct ProductForm {
 /// The form of `op` on buffers with contiguous rows; none if it has another.
 std::optional<ProductForm> getProductForm(linalg::ContractOp op);
 
+/// c[M, N] (+)= a[M, K0, K1, K2] . b[K0, K1, K2, N] on buffers with contiguous
+/// rows but for a, whose entries may be anywhere: what dann-split-convolutions
+/// makes. None if `op` has another form.
+std::optional<ProductForm> getWindowProductForm(linalg::ContractOp op);
+
 /// The buffer that `buffer` is a view of: an allocation or an argument, or what
 /// an operation with regions gives, which may be any buffer.
 Value getRootBuffer(Value buffer);

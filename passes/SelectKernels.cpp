@@ -58,8 +58,12 @@ bool readsLargeMatrixByColumns(linalg::LinalgOp op) {
 /// factors as they are and win, unless one is so large that the library's
 /// packing pays.
 Choice chooseByShape(linalg::LinalgOp op) {
-  if (isa<linalg::GenericOp>(op.getOperation()))
-    return {kOneDnn, "it has kernels for convolutions"};
+  if (auto generic = dyn_cast<linalg::GenericOp>(op.getOperation())) {
+    std::optional<ConvolutionForm> form = getConvolutionForm(generic);
+    if (form->result == ConvolutionForm::X &&
+        (form->strides[0] != 1 || form->strides[1] != 1))
+      return {kOneDnn, "no generated kernel adds to pixels in strides"};
+  }
   if (readsLargeMatrixByColumns(op))
     return {kOneDnn, "it packs the large matrix that would be read by columns"};
   return {kGenerated, "generated kernels read both factors as they are"};

@@ -2,6 +2,8 @@
 
 #include "passes/SignAnalysis.h"
 
+#include "passes/ConvolutionForm.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -9,6 +11,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -150,6 +153,76 @@ static Sign inferSign(Operation *op, ArrayRef<Sign> in) {
       .Default(Sign::Any);
 }
 
+/// Whether the windows that `expression` runs through, along a dimension of
+/// `size` entries behind `low` others, each meet one of these entries. It has
+/// to be the sum of a position and a tap, which are multiples of a parallel and
+/// of a reduction loop.
+static bool meetsEntries(linalg::LinalgOp op, AffineExpr expression,
+                         int64_t size, int64_t low) {
+  unsigned numLoops = op.getNumLoops();
+  auto extents = op.getStaticLoopRanges();
+  auto iterators = op.getIteratorTypesArray();
+  int64_t positions = 1, taps = 1, stride = 0, dilation = 0;
+  for (unsigned loop = 0; loop < numLoops; ++loop) {
+    int64_t step = getStep(expression, loop, numLoops);
+    if (step == 0)
+      continue;
+    bool isTap = iterators[loop] == utils::IteratorType::reduction;
+    int64_t &known = isTap ? dilation : stride;
+    if (step < 0 || known != 0 || ShapedType::isDynamic(extents[loop]))
+      return false;
+    known = step;
+    (isTap ? taps : positions) = extents[loop];
+  }
+  // The first tap that is not before the entries must be one that there is, and
+  // on them.
+  for (int64_t i = 0; i < positions; ++i) {
+    int64_t before = std::max<int64_t>(low - i * stride, 0);
+    int64_t tap = dilation == 0 ? 0 : llvm::divideCeil(before, dilation);
+    int64_t at = i * stride + tap * dilation - low;
+    if (tap >= taps || at < 0 || at >= size)
+      return false;
+  }
+  return true;
+}
+
+/// The tensor in the padding of which a maximum of windows is taken, if each
+/// window meets it and the padding is never greater than all of it: the maximum
+/// then has the sign of the tensor. Null for other operations.
+static Value getPooledTensor(Operation *op) {
+  auto pool = dyn_cast<linalg::LinalgOp>(op);
+  if (!pool || pool.getNumReductionLoops() == 0 || pool.getNumDpsInits() != 1 ||
+      pool.getNumDpsInputs() == 0)
+    return {};
+  Block *body = pool.getBlock();
+  auto maximum =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::MaximumFOp>();
+  auto pad = pool->getOperand(0).getDefiningOp<tensor::PadOp>();
+  Attribute value;
+  if (!maximum || !pad || !pad.getConstantPaddingValue() ||
+      !matchPattern(pad.getConstantPaddingValue(), m_Constant(&value)) ||
+      !isSubsetOf(signOfConstant(value), Sign::Nonpos) ||
+      !llvm::is_contained(maximum->getOperands(),
+                          Value(body->getArgument(0))) ||
+      !llvm::is_contained(maximum->getOperands(),
+                          Value(body->getArguments().back())))
+    return {};
+  AffineMap map = pool.getMatchingIndexingMap(&pool->getOpOperand(0));
+  RankedTensorType type = pad.getSourceType();
+  for (int64_t i = 0, e = type.getRank(); i < e; ++i) {
+    auto low = getConstantIntValue(pad.getMixedLowPad()[i]);
+    auto high = getConstantIntValue(pad.getMixedHighPad()[i]);
+    if (!low || !high || *low < 0 || *high < 0)
+      return {};
+    bool isPadded = *low > 0 || *high > 0;
+    if (isPadded &&
+        (type.isDynamicDim(i) ||
+         !meetsEntries(pool, map.getResult(i), type.getDimSize(i), *low)))
+      return {};
+  }
+  return pad.getSource();
+}
+
 /// What a step takes comes from outside or from the step before; what it gives
 /// goes to the next step and outside.
 void SignAnalysis::visitScan(ScanOp scan,
@@ -185,6 +258,13 @@ SignAnalysis::visitOperation(Operation *op,
     if (!operand->getValue().sign)
       return success();
     in.push_back(*operand->getValue().sign);
+  }
+  if (Value pooled = getPooledTensor(op)) {
+    const SignLattice *lattice =
+        getLatticeElementFor(getProgramPointAfter(op), pooled);
+    if (!lattice->getValue().sign)
+      return success();
+    in[0] = *lattice->getValue().sign;
   }
   bool known = results.size() == 1;
   for (SignLattice *result : results)

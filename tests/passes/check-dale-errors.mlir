@@ -158,3 +158,39 @@ func.func @uniform(%seed: tensor<i64>) -> (tensor<4xf32> {dann.sign = #dann<sign
   %w = dann.random uniform mean 0.5 scale 0.75 stream 0 seed %seed : tensor<i64> -> tensor<4xf32>
   return %w : tensor<4xf32>
 }
+
+// -----
+
+// The last window of rows has nothing but the padding, ...
+func.func @outside(%x: tensor<?x2x5x4xf32> {dann.range = array<f64: 0.0, 1.0>}, %init: tensor<?x2x4x5xf32>)
+    -> (tensor<?x2x4x5xf32> {dann.sign = #dann<sign nonneg>}) {
+  %least = arith.constant 0xFF800000 : f32
+  %padded = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 2, 1] {
+  ^bb0(%b: index, %c: index, %h: index, %w: index):
+    tensor.yield %least : f32
+  } : tensor<?x2x5x4xf32> to tensor<?x2x8x6xf32>
+  %starts = linalg.fill ins(%least : f32) outs(%init : tensor<?x2x4x5xf32>) -> tensor<?x2x4x5xf32>
+  %window = tensor.empty() : tensor<2x2xf32>
+  // expected-error @below {{result #0 of 'outside' must be nonneg, but may be any}}
+  %0 = linalg.pooling_nchw_max {strides = dense<[2, 1]> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>}
+      ins(%padded, %window : tensor<?x2x8x6xf32>, tensor<2x2xf32>) outs(%starts : tensor<?x2x4x5xf32>) -> tensor<?x2x4x5xf32>
+  return %0 : tensor<?x2x4x5xf32>
+}
+
+// -----
+
+// ... and between the taps of another one lie all columns.
+func.func @dilated(%x: tensor<?x2x5x4xf32> {dann.range = array<f64: 0.0, 1.0>}, %init: tensor<?x2x4x1xf32>)
+    -> (tensor<?x2x4x1xf32> {dann.sign = #dann<sign nonneg>}) {
+  %least = arith.constant 0xFF800000 : f32
+  %padded = tensor.pad %x low[0, 0, 0, 1] high[0, 0, 0, 1] {
+  ^bb0(%b: index, %c: index, %h: index, %w: index):
+    tensor.yield %least : f32
+  } : tensor<?x2x5x4xf32> to tensor<?x2x5x6xf32>
+  %starts = linalg.fill ins(%least : f32) outs(%init : tensor<?x2x4x1xf32>) -> tensor<?x2x4x1xf32>
+  %window = tensor.empty() : tensor<2x2xf32>
+  // expected-error @below {{result #0 of 'dilated' must be nonneg, but may be any}}
+  %0 = linalg.pooling_nchw_max {strides = dense<1> : tensor<2xi64>, dilations = dense<[1, 5]> : tensor<2xi64>}
+      ins(%padded, %window : tensor<?x2x5x6xf32>, tensor<2x2xf32>) outs(%starts : tensor<?x2x4x1xf32>) -> tensor<?x2x4x1xf32>
+  return %0 : tensor<?x2x4x1xf32>
+}

@@ -126,3 +126,20 @@ func.func @draws(%seed: tensor<i64>)
   %bernoulli = dann.random bernoulli mean 0.5 scale 1.0 stream 3 seed %seed : tensor<i64> -> tensor<4xf32>
   return %above, %below, %lognormal, %bernoulli : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
+
+// A maximum over windows of nonnegative images: -inf around them is in no window
+// alone. Strides and dilations leave no window without a pixel.
+// CHECK-LABEL: func @padded_maximum
+func.func @padded_maximum(%x: tensor<?x2x5x4xf32> {dann.range = array<f64: 0.0, 1.0>}, %init: tensor<?x2x3x3xf32>)
+    -> (tensor<?x2x3x3xf32> {dann.sign = #dann<sign nonneg>}) {
+  %least = arith.constant 0xFF800000 : f32
+  %padded = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] {
+  ^bb0(%b: index, %c: index, %h: index, %w: index):
+    tensor.yield %least : f32
+  } : tensor<?x2x5x4xf32> to tensor<?x2x7x6xf32>
+  %starts = linalg.fill ins(%least : f32) outs(%init : tensor<?x2x3x3xf32>) -> tensor<?x2x3x3xf32>
+  %window = tensor.empty() : tensor<2x2xf32>
+  %0 = linalg.pooling_nchw_max {strides = dense<[2, 1]> : tensor<2xi64>, dilations = dense<[1, 3]> : tensor<2xi64>}
+      ins(%padded, %window : tensor<?x2x7x6xf32>, tensor<2x2xf32>) outs(%starts : tensor<?x2x3x3xf32>) -> tensor<?x2x3x3xf32>
+  return %0 : tensor<?x2x3x3xf32>
+}

@@ -193,3 +193,36 @@ func.func @caller(%b: memref<32x8xf32>) {
   call @helper(%b) : (memref<32x8xf32>) -> ()
   return
 }
+
+// Of a convolution whose taps run backwards a thread takes rows of channels, of
+// filters their channels; with few channels, rows of pixels, and all rows of dz
+// that their windows meet.
+#windows = affine_map<(b, f, h, w, c, kh, kw) -> (f, h - kh + 2, w - kw + 2, b)>
+#filters = affine_map<(b, f, h, w, c, kh, kw) -> (f, c, kh, kw)>
+#pixels = affine_map<(b, f, h, w, c, kh, kw) -> (c, h, w, b)>
+// CHECK-LABEL: func @backwards
+// CHECK-SAME: %[[DZ:[^:]*]]: memref<4x22x8x?xf32>, %[[W:[^:]*]]: memref<4x32x3x3xf32>, %[[W3:[^:]*]]: memref<4x3x3x3xf32>, %[[DX:[^:]*]]: memref<32x20x6x?xf32>, %[[DX3:[^:]*]]: memref<3x20x6x?xf32>)
+// CHECK: %[[WS:.*]] = memref.subview %[[W]][0, %[[BEGIN:.*]], 0, 0] [4, %[[SIZE:.*]], 3, 3]
+// CHECK: %[[DXS:.*]] = memref.subview %[[DX]][%[[BEGIN]], 0, 0, 0] [%[[SIZE]], 20, 6, %{{.*}}]
+// CHECK: linalg.generic {{.*}} ins(%[[DZ]], %[[WS]] : {{.*}}) outs(%[[DXS]] : {{.*}}) attrs = {dann.kernel = "generated"}
+// CHECK: %[[MORE:.*]] = affine.apply #{{.*}}()[%[[SIZE:.*]]]
+// CHECK: %[[DZS:.*]] = memref.subview %[[DZ]][0, %[[BEGIN:.*]], 0, 0] [4, %[[MORE]], 8, %{{.*}}]
+// CHECK: %[[DXS:.*]] = memref.subview %[[DX3]][0, %[[BEGIN]], 0, 0] [3, %[[SIZE]], 6, %{{.*}}]
+// CHECK: linalg.generic {{.*}} ins(%[[DZS]], %[[W3]] : {{.*}}) outs(%[[DXS]] :
+func.func @backwards(%dz: memref<4x22x8x?xf32>, %w: memref<4x32x3x3xf32>, %w3: memref<4x3x3x3xf32>, %dx: memref<32x20x6x?xf32>, %dx3: memref<3x20x6x?xf32>) {
+  linalg.generic {indexing_maps = [#windows, #filters, #pixels], iterator_types = ["parallel", "reduction", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%dz, %w : memref<4x22x8x?xf32>, memref<4x32x3x3xf32>) outs(%dx : memref<32x20x6x?xf32>) attrs = {dann.kernel = "generated"} {
+  ^bb0(%g: f32, %v: f32, %sum: f32):
+    %term = arith.mulf %g, %v : f32
+    %next = arith.addf %sum, %term : f32
+    linalg.yield %next : f32
+  }
+  linalg.generic {indexing_maps = [#windows, #filters, #pixels], iterator_types = ["parallel", "reduction", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%dz, %w3 : memref<4x22x8x?xf32>, memref<4x3x3x3xf32>) outs(%dx3 : memref<3x20x6x?xf32>) attrs = {dann.kernel = "generated"} {
+  ^bb0(%g: f32, %v: f32, %sum: f32):
+    %term = arith.mulf %g, %v : f32
+    %next = arith.addf %sum, %term : f32
+    linalg.yield %next : f32
+  }
+  return
+}

@@ -222,3 +222,57 @@ func.func @others(%a: memref<4x8xf32>, %bt: memref<4x8xf32>, %c: memref<4x4xf32>
   linalg.contract indexing_maps = [#mk, #kn, #mn] ins(%a, %b : memref<4x8xf32>, memref<8x4xf32, strided<[1, 8]>>) outs(%c : memref<4x4xf32>)
   return
 }
+
+// -----
+
+#a = affine_map<(m, n, i, j, k) -> (m, i, j, k)>
+#b = affine_map<(m, n, i, j, k) -> (i, j, k, n)>
+#c = affine_map<(m, n, i, j, k) -> (m, n)>
+
+// Products over windows, with three loops of summation. Of the entries of a it
+// is known whether those of the last loop follow each other, and in which
+// direction: such products have a kernel for each.
+// CHECK-LABEL: func @windows
+// CHECK-NOT: linalg.
+// CHECK: %[[ADDS:.*]] = arith.constant false
+// CHECK: call @dann_product_0({{.*}}, %[[ADDS]])
+// CHECK: %[[ADDS:.*]] = arith.constant true
+// CHECK: call @dann_product_0({{.*}}, %[[ADDS]])
+// CHECK: call @dann_product_1(
+// CHECK: call @dann_product_2(
+//
+// There is no case of one column. A block of the outermost sum is as deep as
+// that of a product of matrices, and rows come by 6, 4, 2 and 1.
+// CHECK-LABEL: func private @dann_product_0
+// CHECK-SAME: (%[[A:[^:]*]]: memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>>, %[[B:[^:]*]]: memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>>, %[[C:[^:]*]]: memref<?x?xf32, strided<[?, 1], offset: ?>>
+// CHECK-NOT: extract_strided_metadata
+// CHECK: %[[DEPTH:.*]] = arith.constant 1024 : index
+// CHECK: %[[INNER:.*]] = arith.muli %{{.*}}, %{{.*}} : index
+// CHECK: arith.divui %[[DEPTH]], %{{.*}}
+// CHECK: %[[SUMS:.*]]:12 = scf.for %[[I:.*]] = {{.*}} iter_args(
+// CHECK: %[[ROW:.*]]:12 = scf.for %[[J:.*]] = {{.*}} iter_args(
+// CHECK: %[[TAP:.*]]:12 = scf.for %[[K:.*]] = {{.*}} iter_args(
+// CHECK-COUNT-2: vector.load %[[B]][%[[I]], %[[J]], %[[K]], %{{.*}}]
+// CHECK: memref.load %[[A]][%{{.*}}, %[[I]], %[[J]], %[[K]]]
+// CHECK-COUNT-12: vector.fma
+// CHECK: scf.yield
+// CHECK: scf.yield %[[TAP]]#0
+// CHECK: scf.yield %[[ROW]]#0
+// CHECK: vector.store %[[SUMS]]#0, %[[C]]
+// The others: 8 + 4 + 2, then masked 12 + 8 + 4 + 2 and 6 + 4 + 2 + 1.
+// CHECK-COUNT-53: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK-LABEL: func private @dann_product_1
+// CHECK-SAME: (%{{[^:]*}}: memref<?x?x?x?xf32, strided<[?, ?, ?, -1], offset: ?>>
+// CHECK-LABEL: func private @dann_product_2
+// CHECK-SAME: (%{{[^:]*}}: memref<?x?x?x?xf32, strided<[?, ?, ?, ?], offset: ?>>
+func.func @windows(%a: memref<4x8x3x3xf32>, %b: memref<8x3x3x?xf32, strided<[?, ?, ?, 1]>>, %c: memref<4x?xf32>,
+                   %backwards: memref<4x8x3x3xf32, strided<[72, 9, -3, -1], offset: 8>>, %apart: memref<4x8x3x3xf32, strided<[72, 9, 1, 3]>>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<4x?xf32>)
+  linalg.contract indexing_maps = [#a, #b, #c] ins(%a, %b : memref<4x8x3x3xf32>, memref<8x3x3x?xf32, strided<[?, ?, ?, 1]>>) outs(%c : memref<4x?xf32>)
+  linalg.contract indexing_maps = [#a, #b, #c] ins(%a, %b : memref<4x8x3x3xf32>, memref<8x3x3x?xf32, strided<[?, ?, ?, 1]>>) outs(%c : memref<4x?xf32>)
+  linalg.contract indexing_maps = [#a, #b, #c] ins(%backwards, %b : memref<4x8x3x3xf32, strided<[72, 9, -3, -1], offset: 8>>, memref<8x3x3x?xf32, strided<[?, ?, ?, 1]>>) outs(%c : memref<4x?xf32>)
+  linalg.contract indexing_maps = [#a, #b, #c] ins(%apart, %b : memref<4x8x3x3xf32, strided<[72, 9, 1, 3]>>, memref<8x3x3x?xf32, strided<[?, ?, ?, 1]>>) outs(%c : memref<4x?xf32>)
+  return
+}

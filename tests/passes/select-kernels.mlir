@@ -63,3 +63,43 @@ func.func @other(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
   %0 = linalg.exp ins(%a : tensor<4x4xf32>) outs(%a : tensor<4x4xf32>) -> tensor<4x4xf32>
   return %0 : tensor<4x4xf32>
 }
+
+// Convolutions have generated kernels. The derivative by images that adds to
+// pixels in strides has none.
+#z = affine_map<(b, f, oh, ow, c, kh, kw) -> (f, oh, ow, b)>
+#w = affine_map<(b, f, oh, ow, c, kh, kw) -> (f, c, kh, kw)>
+#x = affine_map<(b, f, oh, ow, c, kh, kw) -> (c, oh + kh, ow + kw, b)>
+#x_strided = affine_map<(b, f, oh, ow, c, kh, kw) -> (c, oh * 2 + kh, ow + kw, b)>
+// CHECK-LABEL: func @convolutions
+// AUTO: linalg.generic {{.*}} attrs = {dann.kernel = "generated"}
+// AUTO: linalg.generic {{.*}} attrs = {dann.kernel = "generated"}
+// AUTO: linalg.generic {{.*}} attrs = {dann.kernel = "onednn"}
+// GENERATED-COUNT-3: linalg.generic {{.*}} attrs = {dann.kernel = "generated"}
+// ONEDNN-COUNT-3: linalg.generic {{.*}} attrs = {dann.kernel = "onednn"}
+func.func @convolutions(%z: tensor<4x3x5x?xf32>, %w: tensor<4x3x3x3xf32>, %x: tensor<3x5x7x?xf32>, %y: tensor<3x7x7x?xf32>) -> (tensor<4x3x5x?xf32>, tensor<3x5x7x?xf32>, tensor<3x7x7x?xf32>) {
+  // expected-remark @below {{convolution 'tensor<3x5x7x?xf32>' . 'tensor<4x3x3x3xf32>': onednn, since asked for by the user}}
+  %0 = linalg.generic {indexing_maps = [#x, #w, #z], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<3x5x7x?xf32>, tensor<4x3x3x3xf32>) outs(%z : tensor<4x3x5x?xf32>) {
+  ^bb0(%g: f32, %v: f32, %sum: f32):
+    %term = arith.mulf %g, %v : f32
+    %next = arith.addf %sum, %term : f32
+    linalg.yield %next : f32
+  } -> tensor<4x3x5x?xf32>
+  // expected-remark @below {{onednn, since asked for by the user}}
+  %1 = linalg.generic {indexing_maps = [#z, #w, #x], iterator_types = ["parallel", "reduction", "reduction", "reduction", "parallel", "reduction", "reduction"]}
+      ins(%z, %w : tensor<4x3x5x?xf32>, tensor<4x3x3x3xf32>) outs(%x : tensor<3x5x7x?xf32>) {
+  ^bb0(%g: f32, %v: f32, %sum: f32):
+    %term = arith.mulf %g, %v : f32
+    %next = arith.addf %sum, %term : f32
+    linalg.yield %next : f32
+  } -> tensor<3x5x7x?xf32>
+  // expected-remark @below {{onednn, since asked for by the user}}
+  %2 = linalg.generic {indexing_maps = [#z, #w, #x_strided], iterator_types = ["parallel", "reduction", "reduction", "reduction", "parallel", "reduction", "reduction"]}
+      ins(%z, %w : tensor<4x3x5x?xf32>, tensor<4x3x3x3xf32>) outs(%y : tensor<3x7x7x?xf32>) {
+  ^bb0(%g: f32, %v: f32, %sum: f32):
+    %term = arith.mulf %g, %v : f32
+    %next = arith.addf %sum, %term : f32
+    linalg.yield %next : f32
+  } -> tensor<3x7x7x?xf32>
+  return %0, %1, %2 : tensor<4x3x5x?xf32>, tensor<3x5x7x?xf32>, tensor<3x7x7x?xf32>
+}

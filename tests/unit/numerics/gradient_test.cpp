@@ -70,8 +70,10 @@ TEST_P(Gradient, AgreesBetweenBackends) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Gradient,
-                         testing::Values("dann", "mlp", "rnn_divisive",
-                                         "rnn_checkpoints", "rnn_standard"));
+                         testing::Values("dann", "mlp", "conv_divisive",
+                                         "conv_subtractive", "conv_standard",
+                                         "rnn_divisive", "rnn_checkpoints",
+                                         "rnn_standard"));
 
 } // namespace
 } // namespace dann::test
