@@ -52,7 +52,7 @@ sources=(/etc/apt/sources.list.d/*.sources)
 [[ -e ${sources[0]} ]] || sources=(/etc/apt/sources.list)
 mmdebstrap --variant=apt --aptopt='APT::Install-Recommends "false"' \
   --customize-hook="copy-in $work/packages /tmp" \
-  --customize-hook='chroot "$1" env -u TMPDIR DEBIAN_FRONTEND=noninteractive sh -c "apt-get install -y --no-install-recommends /tmp/packages/*.deb g++ cmake make"' \
-  --customize-hook='chroot "$1" env -u TMPDIR sh /tmp/packages/try.sh' \
+  --customize-hook='chroot "$1" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get install -y --no-install-recommends /tmp/packages/*.deb g++ cmake make"' \
+  --customize-hook='chroot "$1" env -i PATH=/usr/bin:/bin HOME=/root sh /tmp/packages/try.sh' \
   bookworm /dev/null "${sources[@]}"
 echo "the packages work"
