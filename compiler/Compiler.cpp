@@ -325,6 +325,8 @@ compileModule(llvm::function_ref<OwningOpRef<ModuleOp>(Reach)> import,
   return emitProgram(*code, *target, options, loc);
 }
 
+static constexpr StringLiteral kRaise = "dann-raise-ei-layers";
+
 /// Imports an ONNX model, with its E/I layers, and says how it is trained.
 static OwningOpRef<ModuleOp>
 importOnnxModel(StringRef path, const std::optional<TrainingSettings> &training,
@@ -383,8 +385,6 @@ LogicalResult mlir::dann::compile(StringRef text, StringRef fileName,
       },
       onnx, options, context);
 }
-
-static constexpr StringLiteral kRaise = "dann-raise-ei-layers";
 
 LogicalResult
 mlir::dann::compileOnnx(StringRef path,
