@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""Measures a training step of the E/I VGG16 against PyTorch.
+"""Measures the E/I VGG16 against PyTorch: a training step, and inference.
 
 Compiles examples/ei_vgg16.txtpb, checks that PyTorch computes the same loss from
 the same parameters, and lets the two take turns, round by round, with the same
 number of threads. Prints the medians and their ratio.
 
 The peer is the same network in PyTorch: two convolutions a layer, an einsum over
-the channels, autograd, corrected gradients, plain SGD and clamping.
+the channels, autograd, corrected gradients, plain SGD and clamping. For inference
+it runs without autograd.
 
 usage: vgg16.py [--build DIR] [--rounds N] [--seconds S] [--threads N]
 """
@@ -18,6 +19,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +89,21 @@ def train_step(network: nn.Sequential, x: Tensor, y: Tensor) -> float:
     return loss.item()
 
 
+def infer(network: nn.Sequential, x: Tensor) -> None:
+    with torch.inference_mode():
+        network(x)
+
+
+def measure(call: Callable[[], object], seconds: float) -> float:
+    """The median time of a call, in milliseconds."""
+    end, calls = time.monotonic() + seconds, []
+    while len(calls) < 2 or time.monotonic() < end:
+        start = time.perf_counter()
+        call()
+        calls.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(calls)
+
+
 def run(*command: object) -> str:
     return subprocess.run(
         [str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True
@@ -124,23 +141,31 @@ def main() -> None:
         if abs(ours - theirs) > 1e-3 * abs(theirs):
             raise SystemExit(f"losses differ: {ours} and PyTorch's {theirs}")
 
-        times: dict[str, list[float]] = {"dann": [], "PyTorch": []}
-        train_step(network, x, y)
+        times: dict[tuple[str, str], list[float]] = {}
+        peers = {
+            "train_step": lambda: train_step(network, x, y),
+            "forward": lambda: infer(network, x),
+        }
+        for call in peers.values():
+            call()
         for _ in range(options.rounds):
             result = json.loads(
                 run(program, "bench", "--json", "--batch-size", BATCH,
                     "--threads", options.threads, "--seconds", options.seconds)
             )  # fmt: skip
-            times["dann"].append(result["train_step_ms"])
-            end, calls = time.monotonic() + options.seconds, []
-            while len(calls) < 2 or time.monotonic() < end:
-                start = time.perf_counter()
-                train_step(network, x, y)
-                calls.append(1e3 * (time.perf_counter() - start))
-            times["PyTorch"].append(statistics.median(calls))
-    ours, theirs = (statistics.median(times[peer]) for peer in ("dann", "PyTorch"))
-    print(f"Training step of the E/I VGG16, batch {BATCH}, {options.threads} threads:")
-    print(f"dann {ours:.0f} ms, PyTorch {theirs:.0f} ms, ratio {theirs / ours:.2f}")
+            for what, call in peers.items():
+                times.setdefault((what, "dann"), []).append(result[what + "_ms"])
+                peer = measure(call, options.seconds / 2)
+                times.setdefault((what, "PyTorch"), []).append(peer)
+    print(f"E/I VGG16, batch {BATCH}, {options.threads} threads:")
+    for what in peers:
+        ours, theirs = (
+            statistics.median(times[what, peer]) for peer in ("dann", "PyTorch")
+        )
+        print(
+            f"{what}: dann {ours:.0f} ms, PyTorch {theirs:.0f} ms, "
+            f"ratio {theirs / ours:.2f}"
+        )
 
 
 if __name__ == "__main__":
