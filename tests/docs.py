@@ -23,6 +23,9 @@ UNTRIED = {
     "CONTRIBUTING.md": {
         "": "builds, in every way that there is, and runs all tests",
     },
+    "docs/command-line.md": {
+        "dann-compile tests/e2e/Inputs/adam.txtpb": "two hundred kills; a test does twenty",
+    },
     "docs/embedding.md": {
         "cpack -G DEB && apt install": "scripts/test-packages.sh does that in a root of its own",
     },
