@@ -1,6 +1,7 @@
 //===- ImageOperators.cpp - Padding, resampling, and the order of pixels -===//
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -24,21 +25,7 @@ using IntPredicate = arith::CmpIPredicate;
 Value constantIndex(B &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
 }
-Value constantFloat(B &b, Type type, double value) {
-  return arith::ConstantOp::create(b, b.getFloatAttr(type, value));
-}
-Value constantLike(B &b, Value like, double value) {
-  return constantFloat(b, like.getType(), value);
-}
 
-Value add(B &b, Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-Value subtract(B &b, Value x, Value y) {
-  return arith::SubFOp::create(b, x, y);
-}
-Value multiply(B &b, Value x, Value y) {
-  return arith::MulFOp::create(b, x, y);
-}
-Value divide(B &b, Value x, Value y) { return arith::DivFOp::create(b, x, y); }
 Value select(B &b, Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, condition, x, y);
 }
@@ -514,7 +501,7 @@ bool Resampling::isRepeated() const {
 
 Value Resampling::getScale(B &b, int64_t axis) {
   if (knownScales)
-    return constantFloat(b, b.getF64Type(), (*knownScales)[axis]);
+    return constant(b, b.getF64Type(), (*knownScales)[axis]);
   Value scale =
       tensor::ExtractOp::create(b, scaleTensor.value, constantIndex(b, axis));
   return arith::ExtFOp::create(b, b.getF64Type(), scale);
@@ -530,7 +517,7 @@ Value Resampling::getRegion(B &b, int64_t i) {
 /// the places. As precise as the scales are, since rounding depends on it.
 Value Resampling::getCoordinate(B &b, int64_t axis, Value index) {
   Type type = b.getF64Type();
-  auto number = [&](double value) { return constantFloat(b, type, value); };
+  auto number = [&](double value) { return constant(b, type, value); };
   Value place = toFloat(b, index, type);
   double from = static_cast<double>(x.getDim(axis));
   double to = static_cast<double>(shape[axis]);
@@ -973,7 +960,7 @@ LogicalResult importGridSample(Node &node) {
       node.generate(shape, x.dataType, [&](B &b, ValueRange indices) -> Value {
         Type type = x.getElementType();
         auto number = [&](double value) {
-          return constantFloat(b, type, value);
+          return constant(b, type, value);
         };
         // [-1, 1] to places; x is in front of y.
         auto getCoordinate = [&](int64_t axis, int64_t extent) {
@@ -1106,7 +1093,7 @@ LogicalResult importRoiAlign(Node &node) {
       node.generate(shape, x.dataType, [&](B &b, ValueRange indices) -> Value {
         Type type = x.getElementType();
         auto number = [&](double value) {
-          return constantFloat(b, type, value);
+          return constant(b, type, value);
         };
         Value image = arith::IndexCastOp::create(
             b, b.getIndexType(),
@@ -1147,7 +1134,7 @@ LogicalResult importRoiAlign(Node &node) {
         Bin vertical = getBin(1, rows, indices[2]);
         Bin horizontal = getBin(0, columns, indices[3]);
         auto getPlace = [&](B &b, const Bin &bin, Value i) {
-          Value part = add(b, toFloat(b, i, type), constantFloat(b, type, 0.5));
+          Value part = add(b, toFloat(b, i, type), constant(b, type, 0.5));
           return add(b, bin.begin,
                      divide(b, multiply(b, part, bin.length),
                             toFloat(b, bin.count, type)));
@@ -1345,7 +1332,7 @@ LogicalResult importNonMaxSuppression(Node &node) {
               B b(loc, nested);
               Value minusOne = constantIndex(b, -1);
               Value lowest =
-                  constantFloat(b, boxes.getElementType(),
+                  constant(b, boxes.getElementType(),
                                 -std::numeric_limits<double>::infinity());
               auto best = scf::ForOp::create(
                   b, zero, numBoxes, one, ValueRange{minusOne, lowest},
