@@ -51,7 +51,8 @@ private:
     init.setArgAttr(0, DannDialect::kNameAttr, builder.getStringAttr("seed"));
     Block *block = init.addEntryBlock();
     builder.setInsertionPointToStart(block);
-    ParameterBuilder layers(builder, elementType, block->getArgument(0));
+    ParameterBuilder layers(builder, elementType, block->getArgument(0),
+                            file.getOptimizer().splitsBiases);
     for (const std::unique_ptr<Layer> &layer : file.getLayers()) {
       layers.startLayer(layer->getName(), layer->getLocation());
       layer->addParameters(layers);
@@ -106,7 +107,8 @@ private:
     builder.setInsertionPointToStart(block);
     Value value = block->getArgument(0);
     ForwardBuilder layers(builder, elementType,
-                          block->getArguments().drop_front());
+                          block->getArguments().drop_front(),
+                          file.getOptimizer().splitsBiases);
     for (const std::unique_ptr<Layer> &layer : file.getLayers()) {
       layers.startLayer(layer->getLocation());
       value = layer->buildForward(layers, value);

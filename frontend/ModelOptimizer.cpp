@@ -77,6 +77,23 @@ Potential convert(model::MirrorDescent::Potential potential) {
 
 constexpr double kAdditiveRate = 0.1;
 
+/// What is said of biases in the settings of an optimizer with multiplicative
+/// steps; nothing for others.
+std::optional<model::Biases> getBiases(const model::Optimizer &message) {
+  switch (message.kind_case()) {
+  case model::Optimizer::kExponentiatedGradient:
+    return message.exponentiated_gradient().biases();
+  case model::Optimizer::kAdamExponentiatedGradient:
+    return message.adam_exponentiated_gradient().biases();
+  case model::Optimizer::kMirrorDescent:
+    if (message.mirror_descent().potential() == model::MirrorDescent::ENTROPY)
+      return message.mirror_descent().biases();
+    return std::nullopt;
+  default:
+    return std::nullopt;
+  }
+}
+
 /// Every setting is read before any attribute is made: what an attribute takes
 /// has passed its verifier's conditions here, or there is an error.
 OptimizerAttrInterface readKind(const FileMessage &place,
@@ -94,7 +111,8 @@ OptimizerAttrInterface readKind(const FileMessage &place,
     APFloat decay = s.nonnegative("weight_decay", 0);
     return make([&] {
       return AdamAttr::get(context, beta1, beta2, epsilon, decay,
-                           message.adam().decoupled());
+                           message.adam().decoupled(),
+                           message.adam().amsgrad());
     });
   }
   case model::Optimizer::kExponentiatedGradient: {
@@ -119,17 +137,23 @@ OptimizerAttrInterface readKind(const FileMessage &place,
     APFloat decay = s.nonnegative("weight_decay", 0.01);
     APFloat additive = s.nonnegative("additive_rate", kAdditiveRate);
     return make([&] {
-      return AdamExponentiatedGradientAttr::get(context, beta1, beta2, epsilon,
-                                                decay, additive);
+      return AdamExponentiatedGradientAttr::get(
+          context, beta1, beta2, epsilon, decay, additive,
+          message.adam_exponentiated_gradient().amsgrad());
     });
   }
   case model::Optimizer::kMirrorDescent: {
-    Settings s(place.getNested("mirror_descent"));
+    FileMessage nested = place.getNested("mirror_descent");
+    Settings s(nested);
     APFloat p = s.above("p", 1, 2);
     APFloat additive = s.nonnegative("additive_rate", kAdditiveRate);
+    const model::MirrorDescent &mirror = message.mirror_descent();
+    if (mirror.has_biases() &&
+        mirror.potential() != model::MirrorDescent::ENTROPY)
+      nested.error("biases") << "is for potential: ENTROPY";
     return make([&] {
-      return MirrorDescentAttr::get(
-          context, convert(message.mirror_descent().potential()), p, additive);
+      return MirrorDescentAttr::get(context, convert(mirror.potential()), p,
+                                    additive);
     });
   }
   case model::Optimizer::kNaturalGradient: {
@@ -137,8 +161,10 @@ OptimizerAttrInterface readKind(const FileMessage &place,
     APFloat scale = s.nonnegative("scale", 2.5e-5);
     APFloat rate = s.fraction("rate", 0.02);
     APFloat epsilon = s.nonnegative("epsilon", 1e-8);
+    const model::NaturalGradient &natural = message.natural_gradient();
+    bool byNorm = !natural.has_scale_by_norm() || natural.scale_by_norm();
     return make([&] {
-      return NaturalGradientAttr::get(context, scale, rate, epsilon);
+      return NaturalGradientAttr::get(context, scale, rate, epsilon, byNorm);
     });
   }
   default: {
@@ -188,6 +214,7 @@ ModelOptimizer mlir::dann::readOptimizer(const FileMessage &place,
           CosineAngleAttr::get(context, minimum, *count, epsilon);
   }
   read.optimizer = readKind(place, message, context);
+  read.splitsBiases = getBiases(message) == model::SPLIT;
   return read;
 }
 

@@ -19,6 +19,8 @@ struct ModelOptimizer {
   OptimizerAttrInterface optimizer; // null if there are errors
   ClipAttr clip;                    // null without clipping
   CosineAngleAttr cosineAngle;      // null if the learning rate is all layers'
+  // Whether biases are the sums of two parameters of fixed signs.
+  bool splitsBiases = false;
 };
 
 /// Checks and takes an optimizer of a known kind, which stands at `place`.

@@ -382,11 +382,14 @@ private:
     return settings.getDictionary(builder.getContext());
   }
 
-  /// Where a parameter is used, also in the bodies of scans.
+  /// Where a parameter is used, also in the bodies of scans and with dropped
+  /// connections.
   static void collectUses(Value parameter, SmallVectorImpl<OpOperand *> &uses) {
     for (OpOperand &use : parameter.getUses())
       if (auto scan = dyn_cast<ScanOp>(use.getOwner()))
         collectUses(scan.getBody().getArgument(use.getOperandNumber()), uses);
+      else if (auto dropout = dyn_cast<DropoutOp>(use.getOwner()))
+        collectUses(dropout.getY(), uses);
       else
         uses.push_back(&use);
   }

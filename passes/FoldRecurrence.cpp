@@ -4,6 +4,7 @@
 
 #include "Dann/Dann.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::dann {
@@ -31,6 +32,16 @@ Value addInvariant(ScanOp scan, Value value) {
   return scan.getBody().addArgument(value.getType(), value.getLoc());
 }
 
+/// What a layer in inference, where nothing is dropped, takes as `value`.
+Value skipDropout(Value value) {
+  auto dropout = value.getDefiningOp<DropoutOp>();
+  auto function =
+      dropout ? dropout->getParentOfType<func::FuncOp>() : func::FuncOp();
+  return function && function->hasAttr(DannDialect::kInferenceAttr)
+             ? dropout.getX()
+             : value;
+}
+
 struct FoldRecurrencePass : dann::impl::FoldRecurrenceBase<FoldRecurrencePass> {
   void runOnOperation() override {
     SmallVector<EiDenseOp> layers;
@@ -43,7 +54,8 @@ struct FoldRecurrencePass : dann::impl::FoldRecurrenceBase<FoldRecurrencePass> {
   }
 
   static void fold(EiDenseOp layer) {
-    Value weights[] = {layer.getWex(), layer.getWix(), layer.getWei()};
+    Value weights[] = {skipDropout(layer.getWex()), skipDropout(layer.getWix()),
+                       layer.getWei()};
     // Out of all scans in which they are the same at every step.
     SmallVector<ScanOp> scans;
     for (auto scan = dyn_cast<ScanOp>(layer->getParentOp()); scan;

@@ -524,19 +524,12 @@ bool isInInference(Operation *op) {
   return function && function->hasAttr(DannDialect::kInferenceAttr);
 }
 
-/// The polarity of each column, [d].
-Value getColumnPolarity(OpBuilder &builder, ApplyPolarityOp op) {
+/// The polarity of each column, [d], or of each weight.
+Value getPolarity(OpBuilder &builder, ApplyPolarityOp op) {
   if (op.getPolarity())
     return op.getPolarity();
-  RankedTensorType weights = op.getMagnitude().getType();
-  Type element = weights.getElementType();
-  auto type = RankedTensorType::get(weights.getShape().slice(1, 1), element);
-  SmallVector<Attribute> signs(type.getDimSize(0),
-                               builder.getFloatAttr(element, 1));
-  std::fill(signs.begin() + static_cast<int64_t>(*op.getExcitatory()),
-            signs.end(), builder.getFloatAttr(element, -1));
   return arith::ConstantOp::create(builder, op.getLoc(),
-                                   DenseElementsAttr::get(type, signs));
+                                   op.getConstantPolarity());
 }
 
 /// `tensor` times what belongs to the position along its dimension `dimension`.
@@ -555,11 +548,11 @@ struct LowerApplyPolarity : OpRewritePattern<ApplyPolarityOp> {
     LinalgBuilder b(rewriter, op.getLoc());
     Value magnitude = op.getMagnitude();
     auto loops = LinalgBuilder::allLoops(magnitude);
-    Value weights =
-        op.isByColumn()
-            ? scaleAlong(b, magnitude, 1, getColumnPolarity(rewriter, op))
-            : b.elementwise({{magnitude, loops}, {op.getPolarity(), loops}},
-                            magnitude, multiply);
+    Value weights = op.isByColumn()
+                        ? scaleAlong(b, magnitude, 1, getPolarity(rewriter, op))
+                        : b.elementwise({{magnitude, loops},
+                                         {getPolarity(rewriter, op), loops}},
+                                        magnitude, multiply);
     rewriter.replaceOp(op, weights);
     return success();
   }
@@ -588,7 +581,7 @@ struct MovePolarity : OpRewritePattern<ApplyPolarityOp> {
     if (!llvm::all_of(users,
                       [&](Operation *user) { return isLinear(user, op); }))
       return rewriter.notifyMatchFailure(op, "has users other than products");
-    Value polarity = getColumnPolarity(rewriter, op);
+    Value polarity = getPolarity(rewriter, op);
     for (Operation *user : users)
       moveIntoUser(op, polarity, cast<linalg::ContractOp>(user), rewriter);
     rewriter.eraseOp(op);
@@ -621,8 +614,8 @@ private:
         continue;
       LinalgBuilder b(rewriter, op.getLoc());
       SmallVector<Value> operands = product->getOperands();
-      operands[i] = scaleAlong(b, operands[i], *position,
-                               getColumnPolarity(rewriter, op));
+      operands[i] =
+          scaleAlong(b, operands[i], *position, getPolarity(rewriter, op));
       rewriter.replaceOp(op, mlir::clone(rewriter, product.getOperation(),
                                          product->getResultTypes(), operands));
       return success();

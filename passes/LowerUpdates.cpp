@@ -223,15 +223,26 @@ struct LowerAdamDirection : OpRewritePattern<AdamDirectionOp> {
     Value mean = average(op.getBeta1(), op.getMean(), false);
     Value square = average(op.getBeta2(), op.getMeanSquare(), true);
     Value epsilon = entries.number(op.getEpsilon().convertToDouble());
+    SmallVector<Value> results = {mean, square};
+    Value divisor = square;
+    if (op.getMaximum()) {
+      divisor =
+          entries.map({op.getMaximum(), square},
+                      [](ImplicitLocOpBuilder &b, ValueRange args) {
+                        return arith::MaximumFOp::create(b, args[0], args[1]);
+                      });
+      results.push_back(divisor);
+    }
     Value direction = entries.map(
-        {mean, square,
+        {mean, divisor,
          biasCorrection(entries, op.getStep(), op.getBeta1(), type),
          biasCorrection(entries, op.getStep(), op.getBeta2(), type)},
         [&](ImplicitLocOpBuilder &b, ValueRange args) {
           Value root = math::SqrtOp::create(b, divide(b, args[1], args[3]));
           return divide(b, divide(b, args[0], args[2]), add(b, root, epsilon));
         });
-    rewriter.replaceOp(op, {direction, mean, square});
+    results.insert(results.begin(), direction);
+    rewriter.replaceOp(op, results);
     return success();
   }
 };
@@ -309,6 +320,32 @@ Value sumEntries(LinalgBuilder &b, ArrayRef<Value> tensors, Value rates,
                      return add(b, args[1], args[0]);
                    });
 }
+
+struct LowerNaturalRate : OpRewritePattern<NaturalRateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(NaturalRateOp op,
+                                PatternRewriter &rewriter) const override {
+    LinalgBuilder b(rewriter, op.getLoc());
+    Type type = getElementTypeOrSelf(op.getFisher().getType());
+    Value epsilon = b.constant(type, op.getEpsilon().convertToDouble());
+    Value one = b.constant(type, 1);
+    Value sum = sumEntries(b, {op.getFisher()}, Value(),
+                           [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                             Value inverse =
+                                 divide(b, one, add(b, args[0], epsilon));
+                             return multiply(b, inverse, inverse);
+                           });
+    rewriter.replaceOp(
+        op, b.elementwise({{op.getLearningRate(), {}}, {sum, {}}},
+                          op.getLearningRate(),
+                          [](ImplicitLocOpBuilder &b, ValueRange args) {
+                            Value norm = math::SqrtOp::create(b, args[1]);
+                            return divide(b, args[0], norm);
+                          }));
+    return success();
+  }
+};
 
 struct LowerClipGradNorm : OpRewritePattern<ClipGradNormOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -574,7 +611,7 @@ struct LowerProject : OpRewritePattern<ProjectOp> {
 void mlir::dann::populateLowerUpdatePatterns(RewritePatternSet &patterns) {
   patterns.add<LowerCorrectInhibition, LowerDecayGradient, LowerDecayWeights,
                LowerMomentum, LowerAdamDirection, LowerNaturalDirection,
-               LowerClipGradNorm, LowerAngleLearningRate, LowerSgdUpdate,
-               LowerEgUpdate, LowerMirrorUpdate, LowerProject>(
+               LowerNaturalRate, LowerClipGradNorm, LowerAngleLearningRate,
+               LowerSgdUpdate, LowerEgUpdate, LowerMirrorUpdate, LowerProject>(
       patterns.getContext());
 }

@@ -97,6 +97,13 @@ void OptimizerSteps::clip(ImplicitLocOpBuilder &builder, ArrayRef<Group> groups,
   }
 }
 
+unsigned OptimizerSteps::getReference(const Group &layer) const {
+  for (unsigned i : layer)
+    if (llvm::is_contained({Role::Wex, Role::Weight}, parameters[i].role))
+      return i;
+  return layer.front();
+}
+
 OptimizerSteps::Values OptimizerSteps::build(ImplicitLocOpBuilder &builder,
                                              const Values &old,
                                              ArrayRef<Value> corrected,
@@ -142,16 +149,27 @@ OptimizerSteps::Values OptimizerSteps::build(ImplicitLocOpBuilder &builder,
         rates[i] = rate.getRate();
     }
 
+  SmallVector<OptimizerStep> steps;
   for (auto [i, parameter] : llvm::enumerate(parameters)) {
     builder.setLoc(parameter.loc);
     size_t numStates =
         optimizer.getStates(parameter.role, parameter.type).size();
     Value square =
         squares.empty() ? Value() : meanOfSquares(builder, squares[i], x);
-    OptimizerResult result = optimizer.buildStep(
-        {builder, parameter.role, old.parameters[i], gradients[i], rates[i],
-         count, square, oldStates.take_front(numStates)});
+    steps.push_back({builder, parameter.role, old.parameters[i], gradients[i],
+                     rates[i], count, square, oldStates.take_front(numStates)});
     oldStates = oldStates.drop_front(numStates);
+  }
+  for (const Group &layer : layers) {
+    unsigned reference = getReference(layer);
+    builder.setLoc(parameters[reference].loc);
+    Value rate = optimizer.buildLayerRate(steps[reference]);
+    for (unsigned i : layer)
+      steps[i].learningRate = rate;
+  }
+  for (auto [parameter, step] : llvm::zip(parameters, steps)) {
+    builder.setLoc(parameter.loc);
+    OptimizerResult result = optimizer.buildStep(step);
     if (training.getProject() && parameter.sign != Sign::Any)
       result.parameter =
           ProjectOp::create(builder, parameter.sign, result.parameter);

@@ -55,6 +55,8 @@ private:
   using Group = SmallVector<unsigned>;
 
   RankedTensorType countType() const;
+  /// The parameter that decides the learning rate of its layer.
+  unsigned getReference(const Group &layer) const;
   void clip(ImplicitLocOpBuilder &builder, ArrayRef<Group> groups,
             MutableArrayRef<Value> gradients);
 

@@ -71,8 +71,8 @@ def FoldRecurrence : Pass<"dann-fold-recurrence", "::mlir::ModuleOp"> {
     A `dann.ei_dense` without `alpha` in the body of a `dann.scan`, with weights
     that are the same at every step, becomes `dann.ei_dense_folded`, on the
     result of a `dann.fold_inhibition` before the scan: a step then has one
-    product instead of three. Both operations demand what Dale's law demands of
-    the layer. Runs before `dann-autodiff`, which differentiates the two exactly.
+    product instead of three. In inference that includes weights behind a
+    `dann.dropout`. Both operations demand what Dale's law demands of the layer. Runs before `dann-autodiff`, which differentiates the two exactly.
   }];
   let dependentDialects = ["::mlir::dann::DannDialect"];
 }

@@ -68,6 +68,19 @@ static Value squareGradient(Value gradient) {
     layer.setSquared(true);
     return gradient;
   }
+  if (auto polarity = dyn_cast_or_null<ApplyPolarityOp>(op)) {
+    // (p g)^2 = p (p g^2).
+    Value squares = squareGradient(polarity.getMagnitude());
+    if (!squares)
+      return nullptr;
+    OpBuilder builder(polarity);
+    for (int i = 0; i < 2; ++i) {
+      auto copy = cast<ApplyPolarityOp>(builder.clone(*polarity));
+      copy.getMagnitudeMutable().assign(squares);
+      squares = copy;
+    }
+    return squares;
+  }
   auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
   if (!linalgOp || !isSumOfSamples(linalgOp))
     return nullptr;

@@ -10,8 +10,30 @@ using namespace mlir;
 using namespace mlir::dann;
 
 bool ApplyPolarityOp::isByColumn() {
-  return !getPolarity() || getPolarity().getType().getRank() !=
-                               getMagnitude().getType().getRank();
+  if (!getPolarity())
+    return !getAblated();
+  return getPolarity().getType().getRank() !=
+         getMagnitude().getType().getRank();
+}
+
+DenseElementsAttr ApplyPolarityOp::getConstantPolarity() {
+  RankedTensorType type = getMagnitude().getType();
+  auto excitatory = static_cast<int64_t>(*getExcitatory());
+  int64_t columns = type.getDimSize(1), rows = getAblated() ? columns : 1;
+  const llvm::fltSemantics &semantics =
+      cast<FloatType>(type.getElementType()).getFloatSemantics();
+  APFloat excites = APFloat::getOne(semantics), inhibits = -excites;
+  SmallVector<APFloat> entries;
+  entries.reserve(rows * columns);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      entries.push_back(j < excitatory   ? excites
+                        : i < excitatory ? inhibits
+                                         : APFloat::getZero(semantics));
+  return DenseElementsAttr::get(
+      getAblated() ? type
+                   : RankedTensorType::get({columns}, type.getElementType()),
+      entries);
 }
 
 LogicalResult ApplyPolarityOp::verify() {
@@ -26,8 +48,14 @@ LogicalResult ApplyPolarityOp::verify() {
     if (*excitatory < 0 || *excitatory > type.getDimSize(1))
       return emitOpError() << "excitatory must be from 0 to "
                            << type.getDimSize(1) << ", but is " << *excitatory;
+    if (getAblated() && (type.getRank() != 2 || type.isDynamicDim(0) ||
+                         type.getDimSize(0) != type.getDimSize(1)))
+      return emitOpError() << "what is ablated must be a square matrix, but is "
+                           << type;
     return success();
   }
+  if (getAblated())
+    return emitOpError("what is ablated needs a number of excitatory columns");
   RankedTensorType polarity = getPolarity().getType();
   if (polarity.getElementType() != type.getElementType())
     return emitOpError() << "element types differ: " << type.getElementType()
@@ -55,8 +83,9 @@ void ApplyPolarityOp::buildVjp(OpBuilder &builder, ArrayRef<Value> cotangents,
                                const llvm::BitVector &active,
                                MutableArrayRef<Value> operandCotangents) {
   if (active.test(0))
-    operandCotangents[0] = ApplyPolarityOp::create(
-        builder, getLoc(), cotangents[0], getPolarity(), getExcitatoryAttr());
+    operandCotangents[0] =
+        ApplyPolarityOp::create(builder, getLoc(), cotangents[0], getPolarity(),
+                                getExcitatoryAttr(), getAblatedAttr());
 }
 
 void ApplyPolarityOp::inferResultSigns(ArrayRef<Sign> operands,

@@ -84,6 +84,9 @@ def Dann_Role : I32Enum<"Role", "what a parameter is in its layer", [
     // Signs of weights, 1 and -1, not trained.
     I32EnumCase<"Polarity", 8, "polarity">,
     I32EnumCase<"Initial", 9, "h0">,   // state before the first step
+    // A bias as the sum of two parameters of fixed signs.
+    I32EnumCase<"BiasPlus", 10, "b_plus">,
+    I32EnumCase<"BiasMinus", 11, "b_minus">,
     I32EnumCase<"State", 16, "state">]> {  // of the optimizer: no parameter
   let cppNamespace = "::mlir::dann";
 }

@@ -94,6 +94,14 @@ def Dann_OptimizerAttrInterface : AttrInterface<"OptimizerAttrInterface"> {
       "::mlir::dann::OptimizerResult", "buildStep",
       (ins "const ::mlir::dann::OptimizerStep &":$step)>,
     InterfaceMethod<[{
+        Builds the learning rate of a layer, in whose steps it takes the place of
+        `step.learningRate`. `step` is that of the layer's excitatory weights, of
+        the weights of a standard layer, or of the first parameter.
+      }],
+      "::mlir::Value", "buildLayerRate",
+      (ins "const ::mlir::dann::OptimizerStep &":$step), [{}],
+      [{ return step.learningRate; }]>,
+    InterfaceMethod<[{
         Why this optimizer cannot train with the inhibitory correction; nothing
         if it can.
       }],

@@ -14,6 +14,27 @@
 using namespace mlir;
 using namespace mlir::dann;
 
+//===----------------------------------------------------------------------===//
+// Custom syntax
+//===----------------------------------------------------------------------===//
+
+/// The one type of all tensors; with a maximum there is a new one.
+static ParseResult
+parseAdamTypes(OpAsmParser &parser, Type &gradient,
+               std::optional<OpAsmParser::UnresolvedOperand> maximum,
+               Type &maximumType, Type &newMaximumType) {
+  if (parser.parseType(gradient))
+    return failure();
+  if (maximum)
+    maximumType = newMaximumType = gradient;
+  return success();
+}
+
+static void printAdamTypes(OpAsmPrinter &printer, Operation *, Type gradient,
+                           Value, Type, Type) {
+  printer << gradient;
+}
+
 #define GET_OP_CLASSES
 #include "Dann/DannOps.cpp.inc"
 

@@ -152,7 +152,9 @@ def Dann_ApplyPolarityOp : Dann_Op<"apply_polarity", [
     is nonnegative; so no weight ever changes its sign. The polarity is one of
 
     - a number: the first `excitatory` columns (dimension 1, the presynaptic
-      units) are excitatory, all others inhibitory (ColumnEI);
+      units) are excitatory, all others inhibitory (ColumnEI). With `ablated`
+      the rows are the same units, and no inhibitory one inhibits another: the
+      polarity of entries in rows and columns from `excitatory` on is 0;
     - a vector `[d]` over the columns;
     - a tensor of the magnitude's shape, one sign for each weight.
 
@@ -165,26 +167,31 @@ def Dann_ApplyPolarityOp : Dann_Op<"apply_polarity", [
        and `excitatory` is from 0 to d.
     3. A polarity is `[d]` or has the shape of the magnitude, and its element
        type. Its values are 1 and -1, which whoever stores them checks.
+    4. What is `ablated` is a square matrix with `excitatory`.
 
     Example:
 
     ```mlir
     %w = dann.apply_polarity %m excitatory 500 : tensor<10x550xf32>
     %v = dann.apply_polarity %n by %p : tensor<10x550xf32>, tensor<10x550xf32>
+    %u = dann.apply_polarity %o excitatory 90 ablated : tensor<100x100xf32>
     ```
   }];
   let arguments = (ins Dann_Tensor:$magnitude, Optional<Dann_Tensor>:$polarity,
-                       OptionalAttr<I64Attr>:$excitatory);
+                       OptionalAttr<I64Attr>:$excitatory, UnitAttr:$ablated);
   let results = (outs Dann_Tensor:$weights);
   let assemblyFormat = [{
-    $magnitude (`by` $polarity^)? (`excitatory` $excitatory^)? attr-dict `:`
-    type($magnitude) (`,` type($polarity)^)?
+    $magnitude (`by` $polarity^)? (`excitatory` $excitatory^)?
+    (`ablated` $ablated^)? attr-dict `:` type($magnitude) (`,` type($polarity)^)?
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
   let extraClassDeclaration = [{
     /// Whether there is one polarity for each column.
     bool isByColumn();
+    /// The polarities that `excitatory` stands for, of the magnitude's shape
+    /// where they are `ablated`, else one for each column.
+    ::mlir::DenseElementsAttr getConstantPolarity();
   }];
 }
 
@@ -202,7 +209,10 @@ def Dann_DropoutOp : Dann_Op<"dropout", [
   let description = [{
     The identity. In training each entry becomes 0 with probability `rate`, and
     is divided by 1 - rate otherwise, so that the mean stays. (Srivastava et
-    al., JMLR 2014, in the inverted form.)
+    al., JMLR 2014, in the inverted form.) With `unscaled` the others stay as
+    they are, which is how DANN-RNNs drop connections.
+
+    In the body of a `dann.scan` each step has a mask of its own.
 
     Constraints: rate is at least 0 and less than 1.
 
@@ -210,11 +220,14 @@ def Dann_DropoutOp : Dann_Op<"dropout", [
 
     ```mlir
     %y = dann.dropout %x rate 0.5 : tensor<?x500xf32>
+    %v = dann.dropout %w rate 0.1 unscaled : tensor<100x28xf32>
     ```
   }];
-  let arguments = (ins Dann_Tensor:$x, F64Attr:$rate);
+  let arguments = (ins Dann_Tensor:$x, F64Attr:$rate, UnitAttr:$unscaled);
   let results = (outs Dann_Tensor:$y);
-  let assemblyFormat = "$x `rate` $rate attr-dict `:` type($x)";
+  let assemblyFormat = [{
+    $x `rate` $rate (`unscaled` $unscaled^)? attr-dict `:` type($x)
+  }];
   let hasVerifier = 1;
 }
 

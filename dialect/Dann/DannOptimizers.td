@@ -56,13 +56,16 @@ def Dann_AdamAttr : Dann_OptimizerAttr<"Adam", "adam",
         w <- w - learning_rate d
 
     Weight decay adds weight_decay w to g or, `decoupled`, multiplies w by
-    max(0, 1 - learning_rate weight_decay) before the step. (Kingma and Ba, 2015;
-    Loshchilov and Hutter, 2019; as in PyTorch's `Adam` and `AdamW`.) State:
-    `mean` (m) and `mean_square` (v).
+    max(0, 1 - learning_rate weight_decay) before the step. With `amsgrad` the
+    largest v of all steps takes the place of v in d. (Kingma and Ba, 2015;
+    Loshchilov and Hutter, 2019; Reddi et al., 2018; as in PyTorch's `Adam` and
+    `AdamW`.) State: `mean` (m), `mean_square` (v), and `max_mean_square` with
+    `amsgrad`.
   }];
   let parameters = (ins Dann_Number<"0.9">:$beta1, Dann_Number<"0.999">:$beta2,
                         Dann_Number<"1e-8">:$epsilon,
-                        Dann_Number<"0.0">:$weight_decay, Dann_Flag:$decoupled);
+                        Dann_Number<"0.0">:$weight_decay, Dann_Flag:$decoupled,
+                        Dann_Flag:$amsgrad);
 }
 
 def Dann_ExponentiatedGradientAttr
@@ -75,9 +78,10 @@ def Dann_ExponentiatedGradientAttr
 
         w <- w exp(-learning_rate sign(w) d),
 
-    which changes no sign and leaves zeros where they are. Biases, and the alpha
-    of divisive inhibition, which is the logarithm of a weight, take additive
-    steps instead, w - additive_rate learning_rate d, without weight decay.
+    which changes no sign and leaves zeros where they are. Parameters that start
+    at zero and have no sign to keep, biases and initial states, and the alpha of
+    divisive inhibition, which is the logarithm of a weight, take additive steps
+    instead, w - additive_rate learning_rate d, without weight decay.
   }];
   let parameters = (ins Dann_Number<"0.0">:$momentum,
                         Dann_Number<"0.0">:$dampening, Dann_Flag:$nesterov,
@@ -97,7 +101,7 @@ def Dann_AdamExponentiatedGradientAttr
   let parameters = (ins Dann_Number<"0.9">:$beta1, Dann_Number<"0.999">:$beta2,
                         Dann_Number<"1e-8">:$epsilon,
                         Dann_Number<"0.01">:$weight_decay,
-                        Dann_Number<"0.1">:$additive_rate);
+                        Dann_Number<"0.1">:$additive_rate, Dann_Flag:$amsgrad);
 }
 
 def Dann_MirrorDescentAttr
@@ -105,8 +109,8 @@ def Dann_MirrorDescentAttr
   let summary = "mirror descent";
   let description = [{
     The step is `dann.mirror_update` with a potential; `p` is that of `p_norm`.
-    With the potential `entropy`, biases and alpha take additive steps as with
-    `#dann.exponentiated_gradient`.
+    With the potential `entropy`, biases, initial states and alpha take additive
+    steps as with `#dann.exponentiated_gradient`.
   }];
   let parameters = (ins EnumParameter<Dann_Potential>:$potential,
                         Dann_Number<"2.0">:$p,
@@ -117,7 +121,7 @@ def Dann_MirrorDescentAttr
 def Dann_NaturalGradientAttr
     : Dann_OptimizerAttr<"NaturalGradient", "natural_gradient",
                          ["getStates", "countsSteps", "needsSquaredGradients",
-                          "explainNoCorrection"]> {
+                          "buildLayerRate", "explainNoCorrection"]> {
   let summary = "diagonal natural gradient descent";
   let description = [{
     With g the gradient and f the mean over the samples of their squared
@@ -127,10 +131,13 @@ def Dann_NaturalGradientAttr
         w <- w - learning_rate g / (F + epsilon)
 
     F estimates the diagonal of the Fisher information, which the inhibitory
-    correction approximates by counting terms. State: `fisher` (F).
+    correction approximates by counting terms. With `scale_by_norm` the learning
+    rate of a layer is divided by the norm of 1 / (F + epsilon) of its excitatory
+    weights, or of the weights of a standard layer (`dann.natural_rate`). State:
+    `fisher` (F).
   }];
   let parameters = (ins Dann_Number<"2.5e-5">:$scale, Dann_Number<"0.02">:$rate,
-                        Dann_Number<"1e-8">:$epsilon);
+                        Dann_Number<"1e-8">:$epsilon, Dann_Flag:$scale_by_norm);
 }
 
 //===----------------------------------------------------------------------===//

@@ -101,7 +101,11 @@ def Dann_AdamDirectionOp : Dann_Op<"adam_direction", [
         direction       = new_mean / (1 - beta1^step)
                         / (sqrt(new_mean_square) / sqrt(1 - beta2^step) + epsilon)
 
-    `step` counts from 1.
+    `step` counts from 1. With `maximum` (AMSGrad; Reddi et al., 2018)
+    new_maximum = max(maximum, new_mean_square) takes the place of
+    new_mean_square in the direction.
+
+    Constraints: there is a new maximum where there is a maximum.
 
     Example:
 
@@ -111,14 +115,19 @@ def Dann_AdamDirectionOp : Dann_Op<"adam_direction", [
     ```
   }];
   let arguments = (ins Dann_Tensor:$gradient, Dann_Tensor:$mean,
-                       Dann_Tensor:$mean_square, Dann_StepCount:$step,
+                       Dann_Tensor:$mean_square,
+                       Optional<Dann_Tensor>:$maximum, Dann_StepCount:$step,
                        F64Attr:$beta1, F64Attr:$beta2, F64Attr:$epsilon);
   let results = (outs Dann_Tensor:$direction, Dann_Tensor:$new_mean,
-                      Dann_Tensor:$new_mean_square);
+                      Dann_Tensor:$new_mean_square,
+                      Optional<Dann_Tensor>:$new_maximum);
   let assemblyFormat = [{
-    $gradient `,` $mean `,` $mean_square `step` $step `beta1` $beta1
-    `beta2` $beta2 `epsilon` $epsilon attr-dict `:` type($gradient)
+    $gradient `,` $mean `,` $mean_square (`maximum` $maximum^)? `step` $step
+    `beta1` $beta1 `beta2` $beta2 `epsilon` $epsilon attr-dict `:`
+    custom<AdamTypes>(type($gradient), ref($maximum), type($maximum),
+                      type($new_maximum))
   }];
+  let hasVerifier = 1;
 }
 
 def Dann_EgUpdateOp : Dann_Op<"eg_update", [
@@ -213,6 +222,33 @@ def Dann_NaturalDirectionOp : Dann_Op<"natural_direction", [
     $gradient `,` $squares `,` $fisher `step` $step `scale` $scale `rate` $rate
     `epsilon` $epsilon attr-dict `:` type($gradient)
   }];
+}
+
+def Dann_NaturalRateOp : Dann_Op<"natural_rate", [
+    Pure, AllTypesMatch<["learning_rate", "rate"]>]> {
+  let summary = "the learning rate of a layer by the norm of its inverse Fisher";
+  let description = [{
+    `learning_rate / |1 / (fisher + epsilon)|`, with the Euclidean norm over all
+    entries: the inverse of the Fisher information then counts relative to that
+    of the weights whose `fisher` it is. (The authors' released code.)
+
+    Constraints: one element type.
+
+    Example:
+
+    ```mlir
+    %rate = dann.natural_rate %lr, %f epsilon 1.000000e-08
+          : tensor<f32>, tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Dann_Scalar:$learning_rate, Dann_Tensor:$fisher,
+                       F64Attr:$epsilon);
+  let results = (outs Dann_Scalar:$rate);
+  let assemblyFormat = [{
+    $learning_rate `,` $fisher `epsilon` $epsilon attr-dict
+    `:` type($learning_rate) `,` type($fisher)
+  }];
+  let hasVerifier = 1;
 }
 
 def Dann_ClipGradNormOp : Dann_Op<"clip_grad_norm", [Pure]> {

@@ -40,11 +40,11 @@ static std::string describeNumber(StringRef name, const APFloat &value) {
   return (", " + name + " " + text).str();
 }
 
-/// Whether exponentiated steps leave a parameter to additive ones: biases have
-/// no sign to keep and start at zero, which such steps never leave; alpha is
-/// the logarithm of a weight already.
+/// Whether exponentiated steps leave a parameter to additive ones: biases and
+/// initial states start at zero, which such steps never leave; alpha is the
+/// logarithm of a weight already.
 static bool isAdditive(Role role) {
-  return role == Role::Bias || role == Role::Alpha;
+  return role == Role::Bias || role == Role::Initial || role == Role::Alpha;
 }
 
 /// tensor * factor.
@@ -217,12 +217,28 @@ static LogicalResult verifyAdam(EmitError emitError, const APFloat &beta1,
 }
 
 template <typename Attr>
-static AdamDirectionOp buildAdamDirection(Attr attr, const OptimizerStep &step,
-                                          Value gradient) {
-  return AdamDirectionOp::create(
-      step.builder, gradient, step.states[0], step.states[1], step.step,
+static SmallVector<OptimizerState, 2> getAdamStates(Attr attr,
+                                                    RankedTensorType type) {
+  SmallVector<OptimizerState, 2> states = {{"mean", type},
+                                           {"mean_square", type}};
+  if (attr.getAmsgrad())
+    states.push_back({"max_mean_square", type});
+  return states;
+}
+
+/// The direction and the states behind it.
+template <typename Attr>
+static std::pair<Value, SmallVector<Value, 2>>
+buildAdamDirection(Attr attr, const OptimizerStep &step, Value gradient) {
+  Value maximum = attr.getAmsgrad() ? step.states[2] : Value();
+  Type type = gradient.getType();
+  auto adam = AdamDirectionOp::create(
+      step.builder, type, type, type, maximum ? type : Type(), gradient,
+      step.states[0], step.states[1], maximum, step.step,
       toAttr(step, attr.getBeta1()), toAttr(step, attr.getBeta2()),
       toAttr(step, attr.getEpsilon()));
+  return {adam.getDirection(),
+          llvm::to_vector_of<Value, 2>(adam.getResults().drop_front())};
 }
 
 static Value decayWeights(const OptimizerStep &step, const APFloat &rate) {
@@ -234,13 +250,13 @@ static Value decayWeights(const OptimizerStep &step, const APFloat &rate) {
 
 LogicalResult AdamAttr::verify(EmitError emitError, APFloat beta1,
                                APFloat beta2, APFloat epsilon,
-                               APFloat weightDecay, bool) {
+                               APFloat weightDecay, bool, bool) {
   return verifyAdam(emitError, beta1, beta2, epsilon, weightDecay);
 }
 
 SmallVector<OptimizerState, 2>
 AdamAttr::getStates(Role, RankedTensorType type) const {
-  return {{"mean", type}, {"mean_square", type}};
+  return getAdamStates(*this, type);
 }
 
 bool AdamAttr::countsSteps() const { return true; }
@@ -249,16 +265,17 @@ OptimizerResult AdamAttr::buildStep(const OptimizerStep &step) const {
   Value gradient = getDecoupled()
                        ? step.gradient
                        : decayGradient(step, getWeightDecay(), false);
-  AdamDirectionOp adam = buildAdamDirection(*this, step, gradient);
+  auto [direction, states] = buildAdamDirection(*this, step, gradient);
   Value parameter =
       getDecoupled() ? decayWeights(step, getWeightDecay()) : step.parameter;
-  return {SgdUpdateOp::create(step.builder, parameter, adam.getDirection(),
+  return {SgdUpdateOp::create(step.builder, parameter, direction,
                               step.learningRate),
-          {adam.getNewMean(), adam.getNewMeanSquare()}};
+          states};
 }
 
 std::string AdamAttr::describe() const {
   return std::string(getDecoupled() ? "adamw" : "adam") +
+         (getAmsgrad() ? ", amsgrad" : "") +
          describeNumber("weight decay", getWeightDecay());
 }
 
@@ -268,7 +285,7 @@ std::string AdamAttr::describe() const {
 
 LogicalResult AdamExponentiatedGradientAttr::verify(
     EmitError emitError, APFloat beta1, APFloat beta2, APFloat epsilon,
-    APFloat weightDecay, APFloat additiveRate) {
+    APFloat weightDecay, APFloat additiveRate, bool) {
   if (failed(
           verifyRange(emitError, "additive_rate", additiveRate, 0, kInfinity)))
     return failure();
@@ -277,24 +294,24 @@ LogicalResult AdamExponentiatedGradientAttr::verify(
 
 SmallVector<OptimizerState, 2>
 AdamExponentiatedGradientAttr::getStates(Role, RankedTensorType type) const {
-  return {{"mean", type}, {"mean_square", type}};
+  return getAdamStates(*this, type);
 }
 
 bool AdamExponentiatedGradientAttr::countsSteps() const { return true; }
 
 OptimizerResult
 AdamExponentiatedGradientAttr::buildStep(const OptimizerStep &step) const {
-  AdamDirectionOp adam = buildAdamDirection(*this, step, step.gradient);
+  auto [direction, states] = buildAdamDirection(*this, step, step.gradient);
   Value parameter = isAdditive(step.role)
                         ? step.parameter
                         : decayWeights(step, getWeightDecay());
-  return {buildExponentiatedStep(step, parameter, adam.getDirection(),
-                                 getAdditiveRate()),
-          {adam.getNewMean(), adam.getNewMeanSquare()}};
+  return {buildExponentiatedStep(step, parameter, direction, getAdditiveRate()),
+          states};
 }
 
 std::string AdamExponentiatedGradientAttr::describe() const {
-  return "adam exponentiated gradient" +
+  return std::string("adam exponentiated gradient") +
+         (getAmsgrad() ? ", amsgrad" : "") +
          describeNumber("weight decay", getWeightDecay());
 }
 
@@ -332,7 +349,7 @@ std::string MirrorDescentAttr::describe() const {
 //===----------------------------------------------------------------------===//
 
 LogicalResult NaturalGradientAttr::verify(EmitError emitError, APFloat scale,
-                                          APFloat rate, APFloat epsilon) {
+                                          APFloat rate, APFloat epsilon, bool) {
   if (failed(verifyRange(emitError, "scale", scale, 0, kInfinity)) ||
       failed(verifyRange(emitError, "rate", rate, 0, 1)))
     return failure();
@@ -352,19 +369,36 @@ std::optional<std::string> NaturalGradientAttr::explainNoCorrection() const {
          "information, which must not happen twice";
 }
 
+static NaturalDirectionOp buildNaturalDirection(NaturalGradientAttr attr,
+                                                const OptimizerStep &step) {
+  return NaturalDirectionOp::create(
+      step.builder, step.gradient, step.squares, step.states[0], step.step,
+      toAttr(step, attr.getScale()), toAttr(step, attr.getRate()),
+      toAttr(step, attr.getEpsilon()));
+}
+
+/// The Fisher information that the rate depends on is that of the step itself,
+/// which CSE makes one.
+Value NaturalGradientAttr::buildLayerRate(const OptimizerStep &step) const {
+  if (!getScaleByNorm())
+    return step.learningRate;
+  return NaturalRateOp::create(
+      step.builder, step.learningRate,
+      buildNaturalDirection(*this, step).getNewFisher(),
+      toAttr(step, getEpsilon()));
+}
+
 OptimizerResult
 NaturalGradientAttr::buildStep(const OptimizerStep &step) const {
-  auto natural = NaturalDirectionOp::create(
-      step.builder, step.gradient, step.squares, step.states[0], step.step,
-      toAttr(step, getScale()), toAttr(step, getRate()),
-      toAttr(step, getEpsilon()));
+  NaturalDirectionOp natural = buildNaturalDirection(*this, step);
   return {SgdUpdateOp::create(step.builder, step.parameter,
                               natural.getDirection(), step.learningRate),
           {natural.getNewFisher()}};
 }
 
 std::string NaturalGradientAttr::describe() const {
-  return "diagonal natural gradient";
+  return std::string(getScaleByNorm() ? "scaled " : "") +
+         "diagonal natural gradient";
 }
 
 //===----------------------------------------------------------------------===//

@@ -52,10 +52,11 @@ void DropoutOp::buildTrainingForm(OpBuilder &builder, Value key, int64_t stream,
   if (type.isDynamicDim(0))
     count =
         getValueOrCreateConstantIndexOp(builder, getLoc(), b.size(getX(), 0));
-  APFloat scale(1 / (1 - getRate().convertToDouble()));
+  double kept = 1 - getRate().convertToDouble();
+  APFloat mean(getUnscaled() ? kept : 1), scale(getUnscaled() ? 1 : 1 / kept);
   Value mask =
-      RandomOp::create(builder, getLoc(), type, Distribution::Bernoulli,
-                       APFloat(1.0), scale, stream, key, count);
+      RandomOp::create(builder, getLoc(), type, Distribution::Bernoulli, mean,
+                       scale, stream, key, count);
   auto loops = LinalgBuilder::allLoops(getX());
   results[0] =
       b.elementwise({{getX(), loops}, {mask, loops}}, getX(),

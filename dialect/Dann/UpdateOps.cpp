@@ -25,6 +25,27 @@ LogicalResult MomentumOp::verify() {
   return success();
 }
 
+LogicalResult AdamDirectionOp::verify() {
+  if (!getMaximum() != !getNewMaximum())
+    return emitOpError(
+        "must have a new maximum if, and only if, it has a maximum");
+  for (Value value : {getMaximum(), getNewMaximum()})
+    if (value && value.getType() != getGradient().getType())
+      return emitOpError() << "a maximum must be " << getGradient().getType()
+                           << ", as the gradient is, but is "
+                           << value.getType();
+  return success();
+}
+
+LogicalResult NaturalRateOp::verify() {
+  Type rate = getElementTypeOrSelf(getLearningRate().getType());
+  Type fisher = getElementTypeOrSelf(getFisher().getType());
+  if (rate != fisher)
+    return emitOpError() << "element types differ: " << rate << " and "
+                         << fisher;
+  return success();
+}
+
 LogicalResult MirrorUpdateOp::verify() {
   if (!getP().isFinite() || getP().convertToDouble() <= 1)
     return emitOpError("p must be finite and greater than 1");

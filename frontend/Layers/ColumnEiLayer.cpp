@@ -51,17 +51,18 @@ public:
             b.random(Distribution::Exponential, sigma,
                      {message.units(), inputs}));
       // What the mean pixel excites is subtracted.
-      b.add(Role::Bias, Sign::Any,
-            b.filled({message.units()}, -d * sigma * message.pixel_mean()));
+      b.addBias(b.filled({message.units()}, -d * sigma * message.pixel_mean()),
+                sigma);
       return;
     }
     b.add(Role::Weight, Sign::Nonneg,
           drawBalancedColumns(b, message.units(), partition));
-    b.add(Role::Bias, Sign::Any, b.filled({message.units()}, 0));
+    b.addBias(b.filled({message.units()}, 0),
+              1 / std::sqrt(static_cast<double>(inputs)));
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
-    Value w = b.takeParameter(), bias = b.takeParameter();
+    Value w = b.takeParameter(), bias = b.takeBias();
     if (!isFirst())
       w = b.applyColumnPolarity(w, partition.excitatory);
     Value z = b.getLinalg().product(b.flatten(x), false, w, true);

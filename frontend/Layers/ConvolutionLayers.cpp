@@ -54,12 +54,12 @@ public:
     Value wix = ni == 1 ? b.meanOfRows(wex, 1) : filters(ni);
     Value wei = b.filled({ne, ni}, 1 / static_cast<double>(ni));
     EiParameters::add(b, wex, wix, wei, isDivisive());
-    b.add(Role::Bias, Sign::Any, b.filled({ne}, 0));
+    b.addBias(b.filled({ne}, 0), /*reach=*/std::nullopt);
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
     EiParameters p = EiParameters::take(b, isDivisive());
-    Value bias = b.takeParameter();
+    Value bias = b.takeBias();
     Value z = EiConv2dOp::create(
         b.getBuilder(), b.getLoc(),
         b.getBatchType(
@@ -109,11 +109,12 @@ public:
     double scale = std::sqrt(2 / static_cast<double>(getFanIn()));
     b.add(Role::Weight, Sign::Any,
           b.random(Distribution::Normal, scale, shape));
-    b.add(Role::Bias, Sign::Any, b.filled({shape[0]}, 0));
+    b.addBias(b.filled({shape[0]}, 0),
+              1 / std::sqrt(static_cast<double>(getFanIn())));
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
-    Value w = b.takeParameter(), bias = b.takeParameter();
+    Value w = b.takeParameter(), bias = b.takeBias();
     ConvolutionBuilder convolution = window.getBuilder(b);
     Value z = convolution.convolve(convolution.pad(x, window.padding, 0), w);
     return b.activate(message.activation(), b.addBias(z, bias));

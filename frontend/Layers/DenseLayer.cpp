@@ -70,10 +70,11 @@ public:
     if (isNormalized())
       b.add(Role::Gain, Sign::Any, b.filled({units}, 1));
     double bound = 1 / std::sqrt(static_cast<double>(inputs));
-    b.add(Role::Bias, Sign::Any,
-          message.initialization() == model::Dense::PYTORCH
-              ? b.random(Distribution::Uniform, bound, {units})
-              : b.filled({units}, 0));
+    // What splits biases does so less where they follow a normalisation.
+    b.addBias(message.initialization() == model::Dense::PYTORCH
+                  ? b.random(Distribution::Uniform, bound, {units})
+                  : b.filled({units}, 0),
+              isNormalized() ? 1e-4 : bound);
     if (message.normalization() == model::Dense::BATCH) {
       b.add(Role::Stat, Sign::Any, b.filled({units}, 0), "mean");
       b.add(Role::Stat, Sign::Nonneg, b.filled({units}, 1), "variance");
@@ -87,11 +88,11 @@ public:
                          : Value();
     if (polarity)
       w = ApplyPolarityOp::create(b.getBuilder(), b.getLoc(), w, polarity,
-                                  /*excitatory=*/nullptr);
+                                  /*excitatory=*/nullptr, /*ablated=*/nullptr);
     else if (message.has_inhibitory_inputs())
       w = b.applyColumnPolarity(w, inputs - message.inhibitory_inputs());
     Value gain = isNormalized() ? b.takeParameter() : Value();
-    Value bias = b.takeParameter();
+    Value bias = b.takeBias();
     Value z = b.getLinalg().product(b.flatten(x), false, w, true);
     if (gain)
       z = scaleUnits(b, normalize(b, z, bias), gain);

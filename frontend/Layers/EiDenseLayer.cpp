@@ -78,13 +78,13 @@ public:
       wei = b.filled({ne, ni}, 1 / static_cast<double>(ni));
     }
     EiParameters::add(b, wex, wix, wei, isDivisive());
-    b.add(Role::Bias, Sign::Any, b.filled({ne}, 0));
+    b.addBias(b.filled({ne}, 0), /*reach=*/std::nullopt);
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
     x = b.flatten(x);
     EiParameters p = EiParameters::take(b, isDivisive());
-    Value bias = b.takeParameter();
+    Value bias = b.takeBias();
     Value z = EiDenseOp::create(
         b.getBuilder(), b.getLoc(), b.getBatchType({message.excitatory()}), x,
         p.wex, p.wix, p.wei, p.alpha, p.gain, bias, getEiEpsilon());

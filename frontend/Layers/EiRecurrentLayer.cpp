@@ -27,6 +27,12 @@ public:
     auto inhibitory = place.checkSize("inhibitory");
     auto ofInput = place.checkSize("inhibitory_input", inhibitory.value_or(1));
     numerator = checkNumerator(place).value_or(1);
+    drawnShare = checkDrawnShare(place, message.has_drawn_share(), isHybrid());
+    for (StringRef field : {"dropconnect", "dropconnect_input"})
+      place.checkNumber(
+          field, "from 0 to less than 1",
+          [](double rate) { return rate >= 0 && rate < 1; },
+          /*otherwise=*/0);
     place.checkEnums();
     if (!isSequence || !excitatory || !inhibitory || !ofInput)
       return std::nullopt;
@@ -42,58 +48,86 @@ public:
 
   void addParameters(ParameterBuilder &b) const override {
     addHalf(b, kInput, recurrence.inputs, inputInterneurons,
-            /*copiesMean=*/true);
-    b.add(Role::Bias, Sign::Any, b.filled({recurrence.units}, 0), kInput);
+            /*copiesMean=*/true, /*isMixed=*/false);
+    b.addBias(b.filled({recurrence.units}, 0), /*reach=*/std::nullopt, kInput);
     addHalf(b, kState, recurrence.units, message.inhibitory(),
-            message.interneurons() == model::EiRecurrent::MEAN_EXCITATION);
+            message.interneurons() == model::EiRecurrent::MEAN_EXCITATION,
+            isHybrid());
     recurrence.addInitialState(b, Sign::Nonneg);
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
     SmallVector<Value> parameters;
-    for (unsigned i = 0, e = 2 * countHalf() + 1; i < e; ++i)
-      parameters.push_back(b.takeParameter());
+    auto takeHalf = [&] {
+      for (unsigned i = 0; i < countHalf(); ++i)
+        parameters.push_back(b.takeParameter());
+    };
+    takeHalf();
+    parameters.push_back(b.takeBias());
+    takeHalf();
     return recurrence.buildEi(b, x, parameters, isDivisive(), getEiEpsilon(),
-                              message.activation());
+                              message.activation(), message.dropconnect_input(),
+                              message.dropconnect());
   }
 
 private:
   bool isDivisive() const {
     return message.inhibition() == model::EiRecurrent::DIVISIVE;
   }
+  bool isHybrid() const {
+    return message.initialization() == model::EiRecurrent::HYBRID;
+  }
   /// The number of parameters of a half, without the bias.
   unsigned countHalf() const { return isDivisive() ? 5 : 3; }
 
-  /// The parameters of one half, with d inputs and ni interneurons.
+  /// The parameters of one half, with d inputs and ni interneurons. Weights
+  /// that are mixed are so with the identity.
   void addHalf(ParameterBuilder &b, StringRef half, int64_t d, int64_t ni,
-               bool copiesMean) const {
-    // The authors' scale, which counts the units for both halves.
-    // docs/model.md has the rule.
+               bool copiesMean, bool isMixed) const {
+    // The authors' scale: it counts the units for both halves, and for mixed
+    // weights the inputs. docs/model.md has the rules.
     auto ne = static_cast<double>(recurrence.units);
-    double sigma = std::sqrt(numerator / ne * (ne == 1 ? 1 : ne / (ne - 1)));
-    bool isLognormal = message.distribution() == model::EiRecurrent::LOGNORMAL;
-    auto draw = [&](double scale, ArrayRef<int64_t> shape) {
-      return isLognormal
-                 ? b.random(Distribution::Lognormal, scale, shape, scale)
-                 : b.random(Distribution::Exponential, scale, shape);
+    auto counted = isMixed ? static_cast<double>(recurrence.inputs) : ne;
+    double sigma =
+        std::sqrt(numerator / counted * (ne == 1 ? 1 : ne / (ne - 1)));
+    bool isLognormal =
+        message.distribution() != model::EiRecurrent::EXPONENTIAL;
+    double mean =
+        message.distribution() == model::EiRecurrent::CENTERED_LOGNORMAL
+            ? std::sqrt(0.5 + std::sqrt(sigma * sigma + 0.25))
+            : sigma;
+    auto draw = [&](double mean, double scale, ArrayRef<int64_t> shape) {
+      return isLognormal ? b.random(Distribution::Lognormal, scale, shape, mean)
+                         : b.random(Distribution::Exponential, scale, shape);
     };
     double inhibitory = sigma * std::sqrt(ne / static_cast<double>(ni));
-    Value wex = draw(sigma, {recurrence.units, d});
-    // With lognormal weights the code draws wix at the scale of wei.
-    bool isWide = isLognormal && ni > 1;
-    Value wix = copiesMean ? b.meanOfRows(wex, ni)
-                           : draw(isWide ? inhibitory : sigma, {ni, d});
+    auto drawInterneurons = [&] {
+      // With lognormal weights the code draws wix at the scale of wei, unless
+      // they are mixed.
+      if (isLognormal && ni > 1 && !isMixed)
+        return draw(inhibitory, inhibitory, {ni, d});
+      return draw(mean, sigma, {ni, d});
+    };
+    Value wex = draw(mean, sigma, {recurrence.units, d});
+    Value wix = copiesMean ? b.meanOfRows(wex, ni) : drawInterneurons();
     // The rows of wei sum to 1.
-    Value wei = ni == 1
-                    ? b.filled({recurrence.units, 1}, 1)
-                    : b.normalizeRows(draw(inhibitory, {recurrence.units, ni}));
+    Value wei = ni == 1 ? b.filled({recurrence.units, 1}, 1)
+                        : b.normalizeRows(draw(inhibitory, inhibitory,
+                                               {recurrence.units, ni}));
+    if (isMixed) {
+      // Inhibition has the share of the drawn weights, one root on each side.
+      double root = std::sqrt(drawnShare);
+      wex = b.mixWithIdentity(wex, drawnShare);
+      wix = b.scale(wix, root);
+      wei = b.scale(wei, root);
+    }
     EiParameters::add(b, wex, wix, wei, isDivisive(), half);
   }
 
   model::EiRecurrent message;
   Recurrence recurrence;
   int64_t inputInterneurons = 0;
-  double numerator = 0;
+  double numerator = 0, drawnShare = 0;
 };
 
 } // namespace

@@ -7,6 +7,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <numbers>
+
 using namespace mlir;
 using namespace mlir::dann;
 namespace model = ::dann::model;
@@ -23,6 +25,46 @@ void ParameterBuilder::add(Role role, Sign sign, Value initial,
   parameters.push_back({name, role, sign,
                         cast<RankedTensorType>(initial.getType()), loc,
                         initial});
+}
+
+/// Applies a function to each entry.
+static Value map(LinalgBuilder b, Value tensor, LinalgBuilder::Body body) {
+  return b.elementwise({{tensor, LinalgBuilder::allLoops(tensor)}}, tensor,
+                       body);
+}
+
+/// x + y, entry by entry.
+static Value add(LinalgBuilder b, Value x, Value y) {
+  auto loops = LinalgBuilder::allLoops(x);
+  return b.elementwise({{x, loops}, {y, loops}}, x,
+                       [](ImplicitLocOpBuilder &b, ValueRange args) {
+                         return arith::AddFOp::create(b, args[0], args[1]);
+                       });
+}
+
+void ParameterBuilder::addBias(Value initial, std::optional<double> reach,
+                               StringRef scope) {
+  if (!splitsBiases)
+    return add(Role::Bias, Sign::Any, initial, scope);
+  LinalgBuilder b = getLinalg();
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(initial.getType()).getShape();
+  Value zero = b.constant(elementType, 0);
+  auto getDistance = [&] {
+    // From 0 to sqrt(2) reach.
+    double half = reach.value_or(0) / std::numbers::sqrt2;
+    return reach ? random(Distribution::Uniform, half, shape, half)
+                 : filled(shape, 1);
+  };
+  Value above = map(b, initial, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    return arith::MaximumFOp::create(b, args[0], zero);
+  });
+  add(Role::BiasPlus, Sign::Nonneg, ::add(b, above, getDistance()), scope);
+  Value below = map(b, initial, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    return arith::MinimumFOp::create(b, args[0], zero);
+  });
+  add(Role::BiasMinus, Sign::Nonpos, ::add(b, below, negate(getDistance())),
+      scope);
 }
 
 Value ParameterBuilder::random(Distribution distribution, double scale,
@@ -71,12 +113,6 @@ Value ParameterBuilder::normalizeRows(Value matrix) {
                        [](ImplicitLocOpBuilder &b, ValueRange args) {
                          return arith::DivFOp::create(b, args[0], args[1]);
                        });
-}
-
-/// Applies a function to each entry.
-static Value map(LinalgBuilder b, Value tensor, LinalgBuilder::Body body) {
-  return b.elementwise({{tensor, LinalgBuilder::allLoops(tensor)}}, tensor,
-                       body);
 }
 
 Value ParameterBuilder::negate(Value tensor) {
@@ -140,6 +176,32 @@ Value ParameterBuilder::withDiagonal(Value matrix, double value) {
   });
 }
 
+Value ParameterBuilder::mixWithIdentity(Value matrix, double share) {
+  LinalgBuilder b = getLinalg();
+  Value rest = b.constant(elementType, 1 - share);
+  return map(
+      b, scale(matrix, share), [&](ImplicitLocOpBuilder &b, ValueRange args) {
+        Value isDiagonal = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                                 linalg::IndexOp::create(b, 0),
+                                                 linalg::IndexOp::create(b, 1));
+        Value sum = arith::AddFOp::create(b, args[0], rest);
+        return arith::SelectOp::create(b, isDiagonal, sum, args[0]);
+      });
+}
+
+Value ParameterBuilder::scale(Value tensor, double factor) {
+  LinalgBuilder b = getLinalg();
+  Value constant = b.constant(elementType, factor);
+  return map(b, tensor, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+    return arith::MulFOp::create(b, args[0], constant);
+  });
+}
+
+Value ForwardBuilder::takeBias() {
+  Value bias = takeParameter();
+  return splitsBiases ? add(getLinalg(), bias, takeParameter()) : bias;
+}
+
 Value ForwardBuilder::flatten(Value x) {
   int64_t rank = cast<RankedTensorType>(x.getType()).getRank();
   if (rank == 2)
@@ -167,9 +229,11 @@ Value ForwardBuilder::addBias(Value z, Value bias) {
       });
 }
 
-Value ForwardBuilder::applyColumnPolarity(Value magnitude, int64_t excitatory) {
+Value ForwardBuilder::applyColumnPolarity(Value magnitude, int64_t excitatory,
+                                          bool ablated) {
   return ApplyPolarityOp::create(builder, loc, magnitude, /*polarity=*/Value(),
-                                 builder.getI64IntegerAttr(excitatory));
+                                 builder.getI64IntegerAttr(excitatory),
+                                 ablated ? builder.getUnitAttr() : UnitAttr());
 }
 
 RankedTensorType ForwardBuilder::getBatchType(ArrayRef<int64_t> sample) const {

@@ -9,6 +9,8 @@
 
 #include "mlir/IR/Builders.h"
 
+#include <optional>
+
 namespace mlir::dann {
 
 struct Parameter {
@@ -23,9 +25,11 @@ struct Parameter {
 /// Builds the initial values of parameters, in `@init`.
 class ParameterBuilder {
 public:
-  ParameterBuilder(OpBuilder &builder, FloatType elementType, Value seed)
+  /// `splitsBiases`: as addBias() says.
+  ParameterBuilder(OpBuilder &builder, FloatType elementType, Value seed,
+                   bool splitsBiases)
       : builder(builder), elementType(elementType), seed(seed),
-        loc(builder.getUnknownLoc()) {}
+        loc(builder.getUnknownLoc()), splitsBiases(splitsBiases) {}
 
   /// The layer whose parameters come next.
   void startLayer(StringRef name, Location layerLoc) {
@@ -36,6 +40,13 @@ public:
   /// Adds a parameter of the current layer, "<layer>.<role>". `scope` comes
   /// between the two in layers with several parameters of a role.
   void add(Role role, Sign sign, Value initial, StringRef scope = "");
+  /// Adds the bias of the current layer, [units]. Where biases are split, these
+  /// are two parameters, one of each sign, whose sum it is: `initial`'s
+  /// positive or negative part and, further from zero, a number drawn uniformly
+  /// from 0 to sqrt(2) `reach`, or 1 without a reach. (The authors' code for
+  /// exponentiated gradients, which no zero leaves.)
+  void addBias(Value initial, std::optional<double> reach,
+               StringRef scope = "");
   ArrayRef<Parameter> getParameters() const { return parameters; }
 
   /// Random numbers from a stream of its own; `dann.random` says what mean and
@@ -59,6 +70,10 @@ public:
   Value scaleLastColumns(Value matrix, int64_t first, double factor);
   /// A square matrix with `value` on its diagonal.
   Value withDiagonal(Value matrix, double value);
+  /// Of a square matrix `share` and of the identity the rest.
+  Value mixWithIdentity(Value matrix, double share);
+  /// All entries times `factor`.
+  Value scale(Value tensor, double factor);
 
   /// For what has no form of its own here.
   OpBuilder &getBuilder() { return builder; }
@@ -72,6 +87,7 @@ private:
   Value seed;
   std::string prefix;
   Location loc;
+  bool splitsBiases;
   int64_t numStreams = 0;
   SmallVector<Parameter> parameters;
 };
@@ -81,9 +97,9 @@ class ForwardBuilder {
 public:
   /// `parameters` are the values of all parameters of the network.
   ForwardBuilder(OpBuilder &builder, FloatType elementType,
-                 ValueRange parameters)
+                 ValueRange parameters, bool splitsBiases)
       : builder(builder), elementType(elementType), remaining(parameters),
-        loc(builder.getUnknownLoc()) {}
+        loc(builder.getUnknownLoc()), splitsBiases(splitsBiases) {}
 
   void startLayer(Location layerLoc) { loc = layerLoc; }
 
@@ -94,6 +110,9 @@ public:
     return parameter;
   }
 
+  /// The bias that ParameterBuilder::addBias() added.
+  Value takeBias();
+
   /// x [B, sizes...] as [B, product of the sizes].
   Value flatten(Value x);
   /// The activation, entry by entry.
@@ -101,8 +120,10 @@ public:
   /// z [B, units, ...] + bias [units].
   Value addBias(Value z, Value bias);
   /// Magnitudes [units, inputs] with signs: of the inputs the first
-  /// `excitatory` ones excite, the others inhibit.
-  Value applyColumnPolarity(Value magnitude, int64_t excitatory);
+  /// `excitatory` ones excite, the others inhibit; if the units are the inputs,
+  /// those others may be `ablated` from each other.
+  Value applyColumnPolarity(Value magnitude, int64_t excitatory,
+                            bool ablated = false);
   /// [B, sample...] of the network's element type.
   RankedTensorType getBatchType(ArrayRef<int64_t> sample) const;
 
@@ -116,6 +137,7 @@ private:
   FloatType elementType;
   ValueRange remaining;
   Location loc;
+  bool splitsBiases;
 };
 
 } // namespace mlir::dann

@@ -70,7 +70,8 @@ Value Recurrence::build(ForwardBuilder &b, Value x, ValueRange parameters,
   auto scan = ScanOp::create(
       builder, loc, state, sequence, parameters, /*reverse=*/false, checkpoint,
       [&](OpBuilder &nested, Location, ValueRange arguments) {
-        ForwardBuilder inner(nested, b.getElementType(), {});
+        ForwardBuilder inner(nested, b.getElementType(), /*parameters=*/{},
+                             /*splitsBiases=*/false);
         inner.startLayer(loc);
         Value next =
             step(inner, arguments[1], arguments[0], arguments.drop_front(2));
@@ -98,23 +99,32 @@ Value Recurrence::buildStandard(ForwardBuilder &b, Value x,
 
 Value Recurrence::buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
                           bool isDivisive, const APFloat &epsilon,
-                          ::dann::model::Activation activation) const {
+                          ::dann::model::Activation activation,
+                          double inputDropconnect, double dropconnect) const {
   unsigned half = isDivisive ? 5 : 3;
   auto buildHalf = [&](ForwardBuilder &b, Value x, ValueRange parameters,
-                       Value bias) -> Value {
+                       Value bias, double rate) -> Value {
+    auto drop = [&](Value weights) -> Value {
+      if (rate == 0)
+        return weights;
+      return DropoutOp::create(b.getBuilder(), b.getLoc(), weights,
+                               APFloat(rate), /*unscaled=*/true);
+    };
+    Value wex = drop(parameters[0]), wix = drop(parameters[1]);
     Value alpha = isDivisive ? parameters[3] : Value();
     Value gain = isDivisive ? parameters[4] : Value();
-    return EiDenseOp::create(
-        b.getBuilder(), b.getLoc(), b.getBatchType({units}), x, parameters[0],
-        parameters[1], parameters[2], alpha, gain, bias, epsilon);
+    return EiDenseOp::create(b.getBuilder(), b.getLoc(),
+                             b.getBatchType({units}), x, wex, wix,
+                             parameters[2], alpha, gain, bias, epsilon);
   };
   return build(
       b, x, parameters,
       [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
-        Value fromInput = buildHalf(b, x, parameters.take_front(half),
-                                    /*bias=*/parameters[half]);
-        Value fromState =
-            buildHalf(b, state, parameters.drop_front(half + 1), {});
+        Value fromInput =
+            buildHalf(b, x, parameters.take_front(half),
+                      /*bias=*/parameters[half], inputDropconnect);
+        Value fromState = buildHalf(b, state, parameters.drop_front(half + 1),
+                                    /*bias=*/{}, dropconnect);
         Value z = arith::AddFOp::create(b.getBuilder(), b.getLoc(), fromInput,
                                         fromState);
         return b.activate(activation, z);
@@ -125,4 +135,16 @@ std::optional<double> mlir::dann::checkNumerator(const FileMessage &message) {
   return message.checkNumber(
       "numerator", "a positive number",
       [](double numerator) { return numerator > 0; }, 1.0 / 3);
+}
+
+double mlir::dann::checkDrawnShare(const FileMessage &message, bool isGiven,
+                                   bool isHybrid) {
+  constexpr double otherwise = 0.25;
+  if (isGiven && !isHybrid)
+    message.error("drawn_share") << "is for initialization: HYBRID";
+  return message
+      .checkNumber(
+          "drawn_share", "from 0 to 1",
+          [](double share) { return share >= 0 && share <= 1; }, otherwise)
+      .value_or(otherwise);
 }

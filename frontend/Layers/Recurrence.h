@@ -51,14 +51,21 @@ struct Recurrence {
 
   /// build() for the sum of two E/I layers, of x and of the state. `parameters`
   /// are wex, wix, wei, with `isDivisive` alpha and g, of x, then the bias,
-  /// then those of the state.
+  /// then those of the state. A step of training goes without excitatory
+  /// connections of x and of the state with the probabilities
+  /// `inputDropconnect` and `dropconnect`.
   Value buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
                 bool isDivisive, const llvm::APFloat &epsilon,
-                ::dann::model::Activation activation) const;
+                ::dann::model::Activation activation, double inputDropconnect,
+                double dropconnect) const;
 };
 
 /// Whether a squared scale of initial weights is usable, 1/3 if not given.
 std::optional<double> checkNumerator(const FileMessage &message);
+
+/// The share of drawn weights in hybrid ones, 0.25 if not given; an error where
+/// it has no meaning.
+double checkDrawnShare(const FileMessage &message, bool isGiven, bool isHybrid);
 
 } // namespace mlir::dann
 

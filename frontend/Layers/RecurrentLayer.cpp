@@ -1,8 +1,10 @@
 //===- RecurrentLayer.cpp - Standard units with a state -------------------===//
 
 #include "frontend/Layers/Recurrence.h"
+#include "frontend/Layers/RecurrentMatrices.h"
 
 #include <cmath>
+#include <numbers>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -20,8 +22,13 @@ public:
     auto units = place.checkSize("units");
     numerator = checkNumerator(place).value_or(1);
     if (message.has_numerator() &&
-        message.initialization() != model::Recurrent::NORMAL)
-      place.error("numerator") << "is for initialization: NORMAL";
+        (message.initialization() == model::Recurrent::IDENTITY_MATRIX ||
+         message.initialization() == model::Recurrent::ORTHOGONAL))
+      place.error("numerator")
+          << "is for initialization: UNIFORM, NORMAL or HYBRID";
+    drawnShare =
+        checkDrawnShare(place, message.has_drawn_share(),
+                        message.initialization() == model::Recurrent::HYBRID);
     place.checkEnums();
     if (!isSequence || !units)
       return std::nullopt;
@@ -36,39 +43,43 @@ public:
     int64_t n = recurrence.units;
     auto units = static_cast<double>(n);
     double bound = 1 / std::sqrt(units);
-    b.add(Role::Weight, Sign::Any, uniform(b, bound, {n, recurrence.inputs}),
-          "u");
-    b.add(Role::Bias, Sign::Any, b.filled({n}, 0), "u");
-    Value w;
-    switch (message.initialization()) {
-    case model::Recurrent::NORMAL:
-      w = b.random(Distribution::Normal, std::sqrt(numerator / units), {n, n});
-      break;
-    case model::Recurrent::IDENTITY_MATRIX:
-      w = b.withDiagonal(b.filled({n, n}, 0), 1);
-      break;
-    default:
-      w = uniform(b, bound, {n, n});
-    }
-    b.add(Role::Weight, Sign::Any, w, "w");
+    b.add(Role::Weight, Sign::Any,
+          b.random(Distribution::Uniform, bound, {n, recurrence.inputs}), "u");
+    b.addBias(b.filled({n}, 0), bound, "u");
+    b.add(Role::Weight, Sign::Any, drawStateWeights(b), "w");
     recurrence.addInitialState(b, Sign::Any);
   }
 
   Value buildForward(ForwardBuilder &b, Value x) const override {
-    Value parameters[] = {b.takeParameter(), b.takeParameter(),
-                          b.takeParameter()};
-    return recurrence.buildStandard(b, x, parameters, message.activation());
+    Value u = b.takeParameter(), bias = b.takeBias(), w = b.takeParameter();
+    return recurrence.buildStandard(b, x, {u, bias, w}, message.activation());
   }
 
 private:
-  static Value uniform(ParameterBuilder &b, double bound,
-                       ArrayRef<int64_t> shape) {
-    return b.random(Distribution::Uniform, bound, shape);
+  Value drawStateWeights(ParameterBuilder &b) const {
+    int64_t n = recurrence.units;
+    double deviation = std::sqrt(numerator / static_cast<double>(n));
+    auto drawUniform = [&] {
+      return b.random(Distribution::Uniform, std::numbers::sqrt3 * deviation,
+                      {n, n});
+    };
+    switch (message.initialization()) {
+    case model::Recurrent::NORMAL:
+      return b.random(Distribution::Normal, deviation, {n, n});
+    case model::Recurrent::IDENTITY_MATRIX:
+      return b.withDiagonal(b.filled({n, n}, 0), 1);
+    case model::Recurrent::ORTHOGONAL:
+      return drawOrthogonal(b, n);
+    case model::Recurrent::HYBRID:
+      return b.mixWithIdentity(drawUniform(), drawnShare);
+    default:
+      return drawUniform();
+    }
   }
 
   model::Recurrent message;
   Recurrence recurrence;
-  double numerator = 0;
+  double numerator = 0, drawnShare = 0;
 };
 
 } // namespace

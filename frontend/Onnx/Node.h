@@ -227,7 +227,6 @@ ArrayRef<OperatorEntry> getImageOperators();
 ArrayRef<OperatorEntry> getResizeOperators();
 ArrayRef<OperatorEntry> getSamplingOperators();
 ArrayRef<OperatorEntry> getReductionOperators();
-ArrayRef<OperatorEntry> getOrderOperators();
 ArrayRef<OperatorEntry> getNormalizationOperators();
 ArrayRef<OperatorEntry> getLossOperators();
 ArrayRef<OperatorEntry> getIndexingOperators();

@@ -418,6 +418,8 @@ LogicalResult Exporter::addGeneric(linalg::GenericOp op) {
 }
 
 LogicalResult Exporter::addPolarity(ApplyPolarityOp op) {
+  if (op.getAblated())
+    return fail(op);
   std::string layer = getLayerName(names.lookup(op.getMagnitude()));
   SmallVector<Value> operands = {op.getMagnitude()};
   if (op.getPolarity())
@@ -453,6 +455,8 @@ LogicalResult Exporter::addBatchNorm(BatchNormOp op) {
 
 /// Of inference, where it changes nothing; the ratio is for training.
 LogicalResult Exporter::addDropout(DropoutOp op) {
+  if (op.getUnscaled())
+    return fail(op); // outside of the layers that have it
   std::string layer = layers.lookup(op.getX());
   std::string ratio =
       addFloats(layer, "ratio", {}, op.getRate().convertToDouble());

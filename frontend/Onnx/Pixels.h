@@ -21,7 +21,7 @@ Value clampFloat(ImplicitLocOpBuilder &b, Value x, double low, double high);
 /// An index in [0, extent).
 Value clampIndex(ImplicitLocOpBuilder &b, Value x, int64_t extent);
 /// A whole float that is not too large.
-Value toIndex(ImplicitLocOpBuilder &b, Value x);
+Value floatToIndex(ImplicitLocOpBuilder &b, Value x);
 Value toFloat(ImplicitLocOpBuilder &b, Value index, Type type);
 
 /// An attribute that is one of some words; `result` is what the word means.

@@ -106,7 +106,7 @@ LogicalResult importGridSample(Node &node) {
         // The element at a whole place, 0 outside.
         auto load = [&](Value row, Value column) -> Value {
           auto bound = [&](Value place, int64_t extent) {
-            return toIndex(
+            return floatToIndex(
                 b, clampFloat(b, place, -2, static_cast<double>(extent) + 1));
           };
           Value i = bound(row, height), j = bound(column, width);
@@ -250,10 +250,10 @@ LogicalResult importRoiAlign(Node &node) {
           Value begin =
               add(b, start, multiply(b, toFloat(b, index, type), length));
           Value count =
-              ratio > 0
-                  ? constantIndex(b, ratio)
-                  : toIndex(b, clampFloat(b, math::CeilOp::create(b, length), 0,
-                                          maxSamples));
+              ratio > 0 ? constantIndex(b, ratio)
+                        : floatToIndex(
+                              b, clampFloat(b, math::CeilOp::create(b, length),
+                                            0, maxSamples));
           return {begin, length, count};
         };
         Bin vertical = getBin(1, rows, indices[2]);
@@ -276,7 +276,7 @@ LogicalResult importRoiAlign(Node &node) {
                 compare(b, FloatPredicate::OLE, place, size));
             Value bounded = clampFloat(b, place, 0, size - 1);
             Value first = math::FloorOp::create(b, bounded);
-            Value index = toIndex(b, first);
+            Value index = floatToIndex(b, first);
             Value next = arith::AddIOp::create(b, index, constantIndex(b, 1));
             return {index, clampIndex(b, next, extent),
                     subtract(b, bounded, first), isInside};

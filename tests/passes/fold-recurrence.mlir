@@ -55,3 +55,31 @@ func.func @nested(%h: tensor<?x4xf32>, %xs: tensor<2x5x?x4xf32>,
        tensor<4x2xf32>) -> tensor<?x4xf32>
   return %r : tensor<?x4xf32>
 }
+
+// In inference nothing is dropped; in training the weights of each step are
+// others, which cannot be folded once.
+// CHECK-LABEL: func @dropped_in_inference(
+// CHECK: %[[W:.*]] = dann.fold_inhibition
+// CHECK: dann.ei_dense_folded
+// CHECK-LABEL: func @dropped(
+// CHECK-NOT: dann.fold_inhibition
+// CHECK: dann.dropout
+// CHECK: dann.ei_dense %
+func.func @dropped_in_inference(%h: tensor<?x4xf32>, %xs: tensor<5x?x4xf32>, %wex: tensor<4x4xf32>, %wix: tensor<2x4xf32>, %wei: tensor<4x2xf32>) -> tensor<?x4xf32> attributes {dann.inference} {
+  %r = dann.scan initial(%h) over(%xs) with(%wex, %wix, %wei) {
+  ^bb0(%c: tensor<?x4xf32>, %x: tensor<?x4xf32>, %e: tensor<4x4xf32>, %i: tensor<2x4xf32>, %ei: tensor<4x2xf32>):
+    %d = dann.dropout %e rate 0.5 unscaled : tensor<4x4xf32>
+    %z = dann.ei_dense %c excitatory(%d) inhibitory(%i, %ei) : (tensor<?x4xf32>, tensor<4x4xf32>, tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+    dann.yield carries(%z : tensor<?x4xf32>) outputs()
+  } : (tensor<?x4xf32>, tensor<5x?x4xf32>, tensor<4x4xf32>, tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}
+func.func @dropped(%h: tensor<?x4xf32>, %xs: tensor<5x?x4xf32>, %wex: tensor<4x4xf32>, %wix: tensor<2x4xf32>, %wei: tensor<4x2xf32>) -> tensor<?x4xf32> {
+  %r = dann.scan initial(%h) over(%xs) with(%wex, %wix, %wei) {
+  ^bb0(%c: tensor<?x4xf32>, %x: tensor<?x4xf32>, %e: tensor<4x4xf32>, %i: tensor<2x4xf32>, %ei: tensor<4x2xf32>):
+    %d = dann.dropout %e rate 0.5 unscaled : tensor<4x4xf32>
+    %z = dann.ei_dense %c excitatory(%d) inhibitory(%i, %ei) : (tensor<?x4xf32>, tensor<4x4xf32>, tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+    dann.yield carries(%z : tensor<?x4xf32>) outputs()
+  } : (tensor<?x4xf32>, tensor<5x?x4xf32>, tensor<4x4xf32>, tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}

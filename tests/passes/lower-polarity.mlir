@@ -61,6 +61,17 @@ func.func @mask(%w: tensor<3x4xf32>, %p: tensor<3x4xf32>) -> tensor<3x4xf32> {
   return %0 : tensor<3x4xf32>
 }
 
+// Where inhibitory units leave each other alone, the polarity is no longer one
+// of columns.
+// CHECK-LABEL: func @ablated
+// CHECK-SAME: (%[[W:.*]]: tensor<3x3xf32>)
+// CHECK: %[[SIGNS:.*]] = arith.constant dense<{{\[\[}}1.000000e+00, -1.000000e+00, -1.000000e+00], [1.000000e+00, 0.000000e+00, 0.000000e+00], [1.000000e+00, 0.000000e+00, 0.000000e+00]]> : tensor<3x3xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[W]], %[[SIGNS]] :
+func.func @ablated(%w: tensor<3x3xf32>) -> tensor<3x3xf32> {
+  %0 = dann.apply_polarity %w excitatory 1 ablated : tensor<3x3xf32>
+  return %0 : tensor<3x3xf32>
+}
+
 // All excitatory: the magnitudes themselves.
 // CHECK-LABEL: func @excitatory
 // CHECK-SAME: (%[[W:.*]]: tensor<3x4xf32>)

@@ -76,3 +76,51 @@ func.func @forward(
 dann.training @training of @forward loss softmax_cross_entropy
   optimizer #dann.natural_gradient
   {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.125 : f64}
+
+// -----
+
+// The largest mean square is a further state.
+// CHECK-LABEL: func.func @train_step(
+// CHECK-SAME: %[[M:[^:]*]]: tensor<4xf32> {dann.name = "0.w/mean", dann.role = #dann<role state>}
+// CHECK-SAME: %[[S:[^:]*]]: tensor<4xf32> {dann.name = "0.w/mean_square", dann.role = #dann<role state>}
+// CHECK-SAME: %[[X:[^:]*]]: tensor<4xf32> {dann.name = "0.w/max_mean_square", dann.role = #dann<role state>}
+// CHECK-SAME: optimizer = "adam, amsgrad"
+// CHECK: %[[D:[^,]*]], %[[M1:.*]], %[[S1:.*]], %[[X1:.*]] = dann.adam_direction %{{.*}}, %[[M]], %[[S]] maximum %[[X]] step
+// CHECK: return %{{.*}}, %{{.*}}, %{{.*}}, %[[M1]], %[[S1]], %[[X1]]
+func.func @forward(
+    %x: tensor<?x4xf32> {dann.name = "x"},
+    %w: tensor<4xf32> {dann.name = "0.w", dann.role = #dann<role w>})
+    -> (tensor<?x4xf32> {dann.name = "logits"}) {
+  return %x : tensor<?x4xf32>
+}
+dann.training @training of @forward loss softmax_cross_entropy
+  optimizer #dann.adam<amsgrad = true>
+  {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.125 : f64}
+
+// -----
+
+// All of a layer have the rate that its weights decide, a layer of a bias alone
+// its own.
+// CHECK-LABEL: func.func @train_step(
+// CHECK-SAME: %[[RATE:[^:]*]]: tensor<f32> {dann.name = "learning_rate"}
+// CHECK-SAME: %[[F:[^:]*]]: tensor<4xf32> {dann.name = "0.b/fisher"
+// CHECK-SAME: %[[G:[^:]*]]: tensor<6xf32> {dann.name = "0.w/fisher"
+// CHECK-SAME: %[[H:[^:]*]]: tensor<5xf32> {dann.name = "1.b/fisher"
+// CHECK: %{{.*}}, %[[G1:.*]] = dann.natural_direction %{{.*}}, %{{.*}}, %[[G]] step
+// CHECK: %[[FIRST:.*]] = dann.natural_rate %[[RATE]], %[[G1]] epsilon 1.000000e-08
+// CHECK: %{{.*}}, %[[H1:.*]] = dann.natural_direction %{{.*}}, %{{.*}}, %[[H]] step
+// CHECK: %[[SECOND:.*]] = dann.natural_rate %[[RATE]], %[[H1]] epsilon 1.000000e-08
+// CHECK: dann.sgd_update %{{.*}}, %{{.*}}, %[[FIRST]] : tensor<4xf32>
+// CHECK: dann.sgd_update %{{.*}}, %{{.*}}, %[[FIRST]] : tensor<6xf32>
+// CHECK: dann.sgd_update %{{.*}}, %{{.*}}, %[[SECOND]] : tensor<5xf32>
+func.func @forward(
+    %x: tensor<?x4xf32> {dann.name = "x"},
+    %b: tensor<4xf32> {dann.name = "0.b", dann.role = #dann<role b>},
+    %w: tensor<6xf32> {dann.name = "0.w", dann.role = #dann<role w>},
+    %c: tensor<5xf32> {dann.name = "1.b", dann.role = #dann<role b>})
+    -> (tensor<?x4xf32> {dann.name = "logits"}) {
+  return %x : tensor<?x4xf32>
+}
+dann.training @training of @forward loss softmax_cross_entropy
+  optimizer #dann.natural_gradient<scale_by_norm = true>
+  {batch_size = 32 : i64, epochs = 50 : i64, learning_rate = 0.125 : f64}

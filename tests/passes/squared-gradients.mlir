@@ -82,3 +82,32 @@ func.func @squares(%x: tensor<?x4xf32>, %y: tensor<?xi64>, %w: tensor<4xf32>) ->
     : (tensor<?x4xf32>, tensor<?xi64>, tensor<4xf32>) -> (tensor<f32>, tensor<4xf32>)
   return %g : tensor<4xf32>
 }
+
+// -----
+
+// Of weights of fixed polarity the square is that of the magnitudes, but for
+// those of polarity 0.
+// CHECK-LABEL: func.func @polarity
+// CHECK: arith.mulf
+// CHECK: arith.mulf
+// CHECK: %[[SQUARES:.*]] = linalg.contract
+// CHECK: %[[ONCE:.*]] = dann.apply_polarity %[[SQUARES]] excitatory 3 ablated :
+// CHECK: %[[TWICE:.*]] = dann.apply_polarity %[[ONCE]] excitatory 3 ablated :
+// CHECK: return %[[TWICE]]
+func.func private @loss(%x: tensor<?x4xf32>, %y: tensor<?xi64>, %m: tensor<4x4xf32>) -> tensor<f32> {
+  %w = dann.apply_polarity %m excitatory 3 ablated : tensor<4x4xf32>
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %z = linalg.contract indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (j, k)>, affine_map<(i, j, k) -> (i, j)>]
+    ins(%x, %w : tensor<?x4xf32>, tensor<4x4xf32>) outs(%f : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %l = dann.softmax_cross_entropy %z, %y : tensor<?x4xf32>, tensor<?xi64> -> tensor<f32>
+  return %l : tensor<f32>
+}
+func.func @polarity(%x: tensor<?x4xf32>, %y: tensor<?xi64>, %m: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %l, %g = dann.value_and_grad @loss(%x, %y, %m) wrt [2] squared
+    : (tensor<?x4xf32>, tensor<?xi64>, tensor<4x4xf32>) -> (tensor<f32>, tensor<4x4xf32>)
+  return %g : tensor<4x4xf32>
+}

@@ -629,6 +629,22 @@ func.func @polarity_too_many(%w: tensor<4x8xf32>) {
 
 // -----
 
+func.func @ablated_rectangle(%w: tensor<4x8xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op what is ablated must be a square matrix, but is 'tensor<4x8xf32>'}}
+  %0 = dann.apply_polarity %w excitatory 3 ablated : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @ablated_mask(%w: tensor<4x4xf32>, %p: tensor<4x4xf32>) {
+  // expected-error @below {{'dann.apply_polarity' op what is ablated needs a number of excitatory columns}}
+  %0 = dann.apply_polarity %w by %p ablated : tensor<4x4xf32>, tensor<4x4xf32>
+  return
+}
+
+// -----
+
 func.func @polarity_of_rows(%w: tensor<4x8xf32>, %p: tensor<4xf32>) {
   // expected-error @below {{'dann.apply_polarity' op the polarity of a 'tensor<4x8xf32>' must have its shape or one entry a column, but is a 'tensor<4xf32>'}}
   %0 = dann.apply_polarity %w by %p : tensor<4x8xf32>, tensor<4xf32>

@@ -112,6 +112,15 @@ func.func @apply_polarity(%w: tensor<4x8xf32>, %mask: tensor<4x8xf32>, %columns:
   return
 }
 
+// CHECK-LABEL: func @ablated
+func.func @ablated(%w: tensor<8x8xf32>) {
+  // CHECK: dann.apply_polarity %{{.*}} excitatory 6 ablated : tensor<8x8xf32>
+  %0 = dann.apply_polarity %w excitatory 6 ablated : tensor<8x8xf32>
+  // CHECK: dann.dropout %{{.*}} rate 2.500000e-01 unscaled : tensor<8x8xf32>
+  %1 = dann.dropout %w rate 0.25 unscaled : tensor<8x8xf32>
+  return
+}
+
 // CHECK-LABEL: func @training_mode
 // CHECK-SAME: (%[[X:.*]]: tensor<?x8x3x3xf32>, %[[M:.*]]: tensor<8xf32>, %[[V:.*]]: tensor<8xf32>)
 func.func @training_mode(%x: tensor<?x8x3x3xf32>, %m: tensor<8xf32>, %v: tensor<8xf32>) {

@@ -17,6 +17,14 @@ func.func @rate(%w: tensor<4xf32>, %lr: tensor<f64>) {
 
 // -----
 
+func.func @natural_rate(%f: tensor<4xf32>, %lr: tensor<f64>) {
+  // expected-error@below {{element types differ: 'f64' and 'f32'}}
+  %0 = dann.natural_rate %lr, %f epsilon 0.0 : tensor<f64>, tensor<4xf32>
+  return
+}
+
+// -----
+
 func.func @p(%w: tensor<4xf32>, %lr: tensor<f32>) {
   // expected-error@below {{p must be finite and greater than 1}}
   %0 = dann.mirror_update p_norm %w, %w, %lr p 1.0 : tensor<4xf32>, tensor<f32>

@@ -16,6 +16,10 @@ func.func @directions(%g: tensor<4x8xf32>, %w: tensor<4x8xf32>, %v: tensor<4x8xf
   %4:2 = dann.momentum %g, %v step %t momentum 9.0e-01 dampening 1.0e-01 : tensor<4x8xf32>
   // CHECK: dann.adam_direction %{{.*}}, %{{.*}}, %{{.*}} step %{{.*}} beta1 9.000000e-01 beta2 7.500000e-01 epsilon 1.000000e-08 : tensor<4x8xf32>
   %5:3 = dann.adam_direction %g, %v, %v step %t beta1 9.0e-01 beta2 7.5e-01 epsilon 1.0e-08 : tensor<4x8xf32>
+  // CHECK: dann.adam_direction %{{.*}}, %{{.*}}, %{{.*}} maximum %{{.*}} step %{{.*}} beta1 9.000000e-01 beta2 7.500000e-01 epsilon 1.000000e-08 : tensor<4x8xf32>
+  %7:4 = dann.adam_direction %g, %v, %v maximum %w step %t beta1 9.0e-01 beta2 7.5e-01 epsilon 1.0e-08 : tensor<4x8xf32>
+  // CHECK: dann.natural_rate %{{.*}}, %{{.*}} epsilon 1.000000e-08 : tensor<f32>, tensor<4x8xf32>
+  %8 = dann.natural_rate %lr, %v epsilon 1.0e-08 : tensor<f32>, tensor<4x8xf32>
   // CHECK: dann.natural_direction %{{.*}}, %{{.*}}, %{{.*}} step %{{.*}} scale 2.500000e-05 rate 2.000000e-02 epsilon 1.000000e-08 : tensor<4x8xf32>
   %6:2 = dann.natural_direction %g, %v, %v step %t scale 2.5e-05 rate 2.0e-02 epsilon 1.0e-08 : tensor<4x8xf32>
   return
@@ -56,10 +60,14 @@ func.func private @optimizers() attributes {
   d = #dann.exponentiated_gradient<additive_rate = 5.0e-01>,
   // CHECK-DAG: #dann.adam_exponentiated_gradient{{[,}]}}
   e = #dann.adam_exponentiated_gradient,
+  // CHECK-DAG: #dann.adam<amsgrad = true>
+  k = #dann.adam<amsgrad = true>,
+  // CHECK-DAG: #dann.adam_exponentiated_gradient<amsgrad = true>
+  l = #dann.adam_exponentiated_gradient<amsgrad = true>,
   // CHECK-DAG: #dann.mirror_descent<potential = p_norm, p = 1.500000e+00>
   f = #dann.mirror_descent<potential = p_norm, p = 1.5>,
-  // CHECK-DAG: #dann.natural_gradient<rate = 5.000000e-01>
-  g = #dann.natural_gradient<rate = 5.0e-01>,
+  // CHECK-DAG: #dann.natural_gradient<rate = 5.000000e-01, scale_by_norm = true>
+  g = #dann.natural_gradient<rate = 5.0e-01, scale_by_norm = true>,
   // CHECK-DAG: #dann.clip<max_norm = 2.000000e+00, scope = global>
   h = #dann.clip<max_norm = 2.0, scope = global>,
   // CHECK-DAG: #dann.cosine_angle<count = 20>

@@ -1,9 +1,9 @@
 // Dropout, fixed polarities and the initial values of all rules, by independent
 // formulas. Normalisations are among the golden networks.
 
+#include "masks.h"
+#include "moments.h"
 #include "numerics.h"
-
-#include <Random123/philox.h>
 
 #include <numbers>
 #include <numeric>
@@ -14,17 +14,6 @@ namespace {
 //===----------------------------------------------------------------------===//
 // Dropout
 //===----------------------------------------------------------------------===//
-
-/// Entry `i` of the mask that dann.random and dann.dropout document.
-double mask_entry(std::int64_t key, std::uint32_t stream, std::uint64_t i,
-                  double rate) {
-  r123::Philox4x32 philox;
-  auto bits = std::uint64_t(key);
-  std::uint32_t word =
-      philox({{std::uint32_t(i), std::uint32_t(i >> 32), stream, 0}},
-             {{std::uint32_t(bits), std::uint32_t(bits >> 32)}})[0];
-  return word < std::llround((1 - rate) * 0x1p32) ? 1 / (1 - rate) : 0;
-}
 
 /// A dense network of two layers with dropout before each, and its gradients.
 struct DropoutNetwork {
@@ -219,40 +208,6 @@ TEST(Polarity, IsOneOrMinusOne) {
 //===----------------------------------------------------------------------===//
 // Initial values
 //===----------------------------------------------------------------------===//
-
-struct Moments {
-  double mean = 0, deviation = 0, fourth = 0; // fourth: E (x - mean)^4
-  std::size_t count = 0;
-};
-
-Moments moments_of(const std::vector<double> &values) {
-  Moments m;
-  m.count = values.size();
-  auto n = static_cast<double>(m.count);
-  for (double value : values)
-    m.mean += value / n;
-  for (double value : values) {
-    double square = (value - m.mean) * (value - m.mean);
-    m.deviation += square / n;
-    m.fourth += square * square / n;
-  }
-  m.deviation = std::sqrt(m.deviation);
-  return m;
-}
-
-/// Expects mean and deviation within 5 of their standard errors: s / sqrt(n),
-/// and sqrt((E (x - mean)^4 - s^4) / n) / 2 s.
-void expect_moments(const std::vector<double> &values, double mean,
-                    double deviation, const char *what) {
-  Moments m = moments_of(values);
-  auto n = static_cast<double>(m.count);
-  double square = m.deviation * m.deviation;
-  EXPECT_NEAR(m.mean, mean, 5 * deviation / std::sqrt(n)) << what;
-  EXPECT_NEAR(m.deviation, deviation,
-              5 * std::sqrt((m.fourth - square * square) / n) /
-                  (2 * m.deviation))
-      << what;
-}
 
 double maximum(const std::vector<double> &values) {
   return *std::max_element(values.begin(), values.end());

@@ -124,17 +124,32 @@ struct ExponentiatedGradient : Sgd {
 
 struct Adam : Reference {
   Adam(const Description &program, double beta1, double beta2, double decay,
-       bool decoupled)
+       bool decoupled, bool amsgrad = false)
       : Reference(program), beta1(beta1), beta2(beta2), decay(decay),
-        decoupled(decoupled) {}
+        decoupled(decoupled), amsgrad(amsgrad) {}
   double beta1, beta2, decay;
-  bool decoupled;
+  bool decoupled, amsgrad;
+  // The largest mean square of each entry, and how often it was not the last.
+  std::map<const double *, double> largest;
+  int older = 0;
 
-  double direction(double g, double &m, double &v) const {
+  double direction(double g, double &m, double &v) {
     m = beta1 * m + (1 - beta1) * g;
     v = beta2 * v + (1 - beta2) * g * g;
-    double root = std::sqrt(v) / std::sqrt(1 - std::pow(beta2, count));
+    double square = v;
+    if (amsgrad) {
+      // The entry of the state stays where it is.
+      double &most = largest[&v];
+      older += most > v;
+      square = most = std::max(most, v);
+    }
+    double root = std::sqrt(square) / std::sqrt(1 - std::pow(beta2, count));
     return m / (1 - std::pow(beta1, count)) / (root + 1e-8);
+  }
+  ~Adam() override {
+    if (amsgrad) {
+      EXPECT_GT(older, 0) << "the largest square was always the last one";
+    }
   }
   void step(Values &parameters, Step step) override {
     ++count;
@@ -151,8 +166,9 @@ struct Adam : Reference {
 };
 
 struct AdamExponentiatedGradient : Adam {
-  explicit AdamExponentiatedGradient(const Description &program)
-      : Adam(program, 0.9, 0.999, 0.2, true) {
+  AdamExponentiatedGradient(const Description &program, double beta2,
+                            bool amsgrad)
+      : Adam(program, 0.9, beta2, 0.2, true, amsgrad) {
     projects = false;
   }
   void step(Values &parameters, Step step) override {
@@ -292,17 +308,34 @@ struct CosineAngle : Reference {
 };
 
 struct NaturalGradient : Reference {
-  using Reference::Reference;
+  NaturalGradient(const Description &program, bool scales)
+      : Reference(program), scales(scales) {}
+  bool scales;
   void step(Values &parameters, Step step) override {
     ++count;
-    for (auto &[name, values] : parameters) {
+    for (const auto &[name, values] : parameters) {
       first[name].resize(values.size());
       for (std::size_t i = 0; i < values.size(); ++i) {
         double sample = 0.5 * step.squares.at(name)[i], &f = first[name][i];
         f = count == 1 ? sample : 0.75 * f + 0.25 * sample;
-        values[i] -= step.rate * step.gradients.at(name)[i] / (f + 1e-3);
       }
     }
+    for (auto &[name, values] : parameters) {
+      double norm = scales ? norm_of_inverse(layer_of(name)) : 1;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] -= step.rate * step.gradients.at(name)[i] /
+                     (first[name][i] + 1e-3) / norm;
+    }
+  }
+  /// Of the excitatory weights of an E/I layer, the weights of another one.
+  double norm_of_inverse(const std::string &layer) const {
+    auto weights = first.find(layer + ".wex");
+    if (weights == first.end())
+      weights = first.find(layer + ".w");
+    double sum = 0;
+    for (double f : weights->second)
+      sum += 1 / (f + 1e-3) / (f + 1e-3);
+    return std::sqrt(sum);
   }
 };
 
@@ -412,7 +445,7 @@ TEST_P(Optimizer, FollowsItsFormula) {
   auto reference = test.make(program->description());
   Session session(program, {2});
   // The initial values of all precisions are those of f64, rounded.
-  auto initial = load_model("optimizer_momentum-f64");
+  auto initial = load_model("optimizer_" + std::string(test.name) + "-f64");
   Session start(initial);
   start.initialize(3);
   TensorMap values;
@@ -432,7 +465,7 @@ TEST_P(Optimizer, FollowsItsFormula) {
     *key.data<std::int64_t>() = 0x123456789abcdef * (i + 1);
     inputs.emplace("learning_rate", rate);
     Step step{gradients_of(session, batch["x"], batch["y"]), {}, test.rate};
-    if (std::string(test.name) == "natural") {
+    if (std::string_view(test.name).starts_with("natural")) {
       inputs.emplace("random_key", key);
       Tensor labels =
           sample_labels(session.forward(batch["x"]), *key.data<std::int64_t>());
@@ -468,15 +501,20 @@ std::vector<Case> all_cases() {
           {"dampened", 0.1, make<Sgd>(0.9, 0.3, false, 0.0)},
           {"adam", 0.01, make<Adam>(0.9, 0.999, 0.02, false)},
           {"adamw", 0.01, make<Adam>(0.8, 0.99, 0.3, true)},
+          {"amsgrad", 0.01, make<Adam>(0.9, 0.3, 0.0, false, true)},
           {"eg", 0.5, make<ExponentiatedGradient>(0.9, 0.05)},
-          {"adam_eg", 0.05, make<AdamExponentiatedGradient>()},
+          {"eg_split", 0.5, make<ExponentiatedGradient>(0.9, 0.05)},
+          {"adam_eg", 0.05, make<AdamExponentiatedGradient>(0.999, false)},
+          {"adam_eg_amsgrad", 0.05, make<AdamExponentiatedGradient>(0.3, true)},
           {"mirror_quadratic", 0.1, make<MirrorDescent>(identity, identity)},
           {"mirror_entropy", 0.5, make<Entropy>()},
           {"mirror_p", 0.1, make<MirrorDescent>(forth, back)},
           {"clip_layer", 0.1, make<Clipped>(0.0, true, 0.05, false)},
           {"clip_global", 0.1, make<Clipped>(0.9, false, 0.1, true)},
           {"angle", 5.0, make<CosineAngle>()},
-          {"natural", 0.01, make<NaturalGradient>()}};
+          {"natural", 0.01, make<NaturalGradient>(false)},
+          {"natural_scaled", 1.0, make<NaturalGradient>(true)},
+          {"natural_columns", 1.0, make<NaturalGradient>(true)}};
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Optimizer,
@@ -499,7 +537,8 @@ void train(Session &session, double rate) {
 // Also with momentum, of which the step may lead out of the contract at a
 // gradient that does not.
 TEST(Optimizers, ProjectedOnesKeepContractsAndFreeParametersFree) {
-  for (const char *name : {"momentum", "adam", "mirror_p", "clip_layer"}) {
+  for (const char *name :
+       {"momentum", "adam", "amsgrad", "mirror_p", "clip_layer"}) {
     auto program = load_model(std::string("optimizer_") + name + "-f32");
     Session session(program);
     train(session, 0.3);
@@ -519,7 +558,11 @@ TEST(Optimizers, ProjectedOnesKeepContractsAndFreeParametersFree) {
 }
 
 TEST(Optimizers, ExponentiatedStepsKeepAllSignsAndZeros) {
-  for (const char *name : {"eg", "adam_eg", "mirror_entropy"}) {
+  // Split biases follow large steps to where weights round to zero.
+  for (auto [name, rate] :
+       {std::pair("eg", 1.0), std::pair("eg_split", 0.1),
+        std::pair("adam_eg", 1.0), std::pair("adam_eg_amsgrad", 0.1),
+        std::pair("mirror_entropy", 1.0)}) {
     auto program = load_model(std::string("optimizer_") + name + "-f64");
     Session session(program);
     session.initialize(1);
@@ -532,7 +575,7 @@ TEST(Optimizers, ExponentiatedStepsKeepAllSignsAndZeros) {
       before.emplace(parameter, value.clone());
     for (int i = 0; i < 30; ++i) {
       TensorMap batch = random_batch(program->description(), 8);
-      session.train_step(batch["x"], batch["y"], 1.0);
+      session.train_step(batch["x"], batch["y"], rate);
     }
     for (const Parameter &parameter : program->description().parameters) {
       if (parameter.role == "b" || parameter.role == "alpha")
@@ -545,6 +588,46 @@ TEST(Optimizers, ExponentiatedStepsKeepAllSignsAndZeros) {
             << name << ": " << parameter.name << ", entry " << i;
     }
   }
+}
+
+/// The published split: a bias that starts at 0 is the sum of two parameters
+/// that do not, and so can move by factors.
+TEST(Optimizers, SplitBiasesStartAwayFromZeroAndMove) {
+  auto program = load_model("optimizer_eg_split-f64");
+  Session session(program);
+  session.initialize(1);
+  auto sum_of = [&](const std::string &layer) {
+    std::vector<double> sum = to_doubles(session.parameter(layer + ".b_plus"));
+    std::vector<double> minus =
+        to_doubles(session.parameter(layer + ".b_minus"));
+    for (std::size_t i = 0; i < sum.size(); ++i)
+      sum[i] += minus[i];
+    return sum;
+  };
+  for (const char *layer : {"0", "1"}) { // of E/I units
+    for (double value :
+         to_doubles(session.parameter(layer + std::string(".b_plus"))))
+      EXPECT_EQ(value, 1);
+    for (double value : sum_of(layer))
+      EXPECT_EQ(value, 0);
+  }
+  // Of a standard layer with 7 inputs.
+  double reach = std::sqrt(2 / 7.0);
+  std::vector<double> plus = to_doubles(session.parameter("last.b_plus"));
+  std::vector<double> minus = to_doubles(session.parameter("last.b_minus"));
+  for (std::size_t i = 0; i < plus.size(); ++i) {
+    EXPECT_GT(plus[i], 0);
+    EXPECT_LT(plus[i], reach);
+    EXPECT_LT(minus[i], 0);
+    EXPECT_GT(minus[i], -reach);
+    EXPECT_NE(plus[i], -minus[i]);
+  }
+  TensorMap batch = random_batch(program->description(), 8);
+  session.train_step(batch["x"], batch["y"], 0.5);
+  int moved = 0; // all but those of units that no sample excites
+  for (double value : sum_of("0"))
+    moved += value != 0;
+  EXPECT_GT(moved, 3);
 }
 
 // A factor that would overflow is limited: zeros stay zeros.
