@@ -65,6 +65,8 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
       // All entry points hold the same layer: say it once. Inlining has wrapped
       // its place in the file.
       LocationAttr place = layer->getLoc()->findInstanceOf<FileLineColLoc>();
+      if (!place) // the node of an ONNX model
+        place = layer->getLoc()->findInstanceOf<NameLoc>();
       if (!place)
         place = layer.getLoc();
       if (!reported.insert({place, index}).second)

@@ -156,26 +156,40 @@ static std::string getDefaultOutputPath() {
   return stem.str();
 }
 
-/// Prints a diagnostic that is about no place in a text.
+/// Where an operation stood before it was inlined.
+static mlir::Location getCallee(mlir::Location loc) {
+  while (auto call = llvm::dyn_cast<mlir::CallSiteLoc>(loc))
+    loc = call.getCallee();
+  return loc;
+}
+
+/// Prints a diagnostic of no place in a text, or of a part of an ONNX model.
 static void printUnlocated(mlir::Diagnostic &diagnostic) {
   using Severity = mlir::DiagnosticSeverity;
-  llvm::raw_ostream &os =
-      diagnostic.getSeverity() == Severity::Error
-          ? llvm::WithColor::error(llvm::errs(), "dann-compile")
-      : diagnostic.getSeverity() == Severity::Warning
-          ? llvm::WithColor::warning(llvm::errs(), "dann-compile")
-      : diagnostic.getSeverity() == Severity::Note
-          ? llvm::WithColor::note(llvm::errs(), "dann-compile")
-          : llvm::WithColor::remark(llvm::errs(), "dann-compile");
+  auto begin = [&]() -> llvm::raw_ostream & {
+    switch (diagnostic.getSeverity()) {
+    case Severity::Error:
+      return llvm::WithColor::error(llvm::errs(), "dann-compile");
+    case Severity::Warning:
+      return llvm::WithColor::warning(llvm::errs(), "dann-compile");
+    case Severity::Note:
+      return llvm::WithColor::note(llvm::errs(), "dann-compile");
+    case Severity::Remark:
+      break;
+    }
+    return llvm::WithColor::remark(llvm::errs(), "dann-compile");
+  };
   // A part of an ONNX model, and the model's file.
   std::string line;
-  if (auto name = llvm::dyn_cast<mlir::NameLoc>(diagnostic.getLocation())) {
+  if (auto name =
+          llvm::dyn_cast<mlir::NameLoc>(getCallee(diagnostic.getLocation()))) {
     if (auto file = llvm::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
       line += (file.getName().getValue() + ": ").str();
     line += (name.getName().getValue() + ": ").str();
   }
   line += diagnostic.str();
   // Names of a model may be anything, also commands to a terminal.
+  llvm::raw_ostream &os = begin();
   for (char c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       os << llvm::format("\\x%02X", static_cast<unsigned>(c));
@@ -279,14 +293,14 @@ int main(int argc, char **argv) {
   // What has no place in the model is said as other programs say it.
   mlir::ScopedDiagnosticHandler unlocated(
       context.get(), [](mlir::Diagnostic &diagnostic) {
-        mlir::Location loc = diagnostic.getLocation();
-        if (!llvm::isa<mlir::UnknownLoc>(loc) &&
-            (!llvm::isa<mlir::NameLoc>(loc) ||
-             loc->findInstanceOf<mlir::FileLineColLoc>()))
+        mlir::Location loc = getCallee(diagnostic.getLocation());
+        if (!llvm::isa<mlir::UnknownLoc, mlir::NameLoc>(loc) ||
+            loc->findInstanceOf<mlir::FileLineColLoc>())
           return mlir::failure();
         printUnlocated(diagnostic);
         for (mlir::Diagnostic &note : diagnostic.getNotes())
-          printUnlocated(note);
+          if (!note.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
+            printUnlocated(note);
         return mlir::success();
       });
   if (checkSupport)

@@ -100,18 +100,17 @@ Value Recurrence::buildStandard(ForwardBuilder &b, Value x,
 Value Recurrence::buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
                           bool isDivisive, const APFloat &epsilon,
                           ::dann::model::Activation activation,
-                          double dropconnectInput, double dropconnect) const {
+                          double inputDropconnect, double dropconnect) const {
   unsigned half = isDivisive ? 5 : 3;
-  auto drop = [](ForwardBuilder &b, Value weights, double rate) -> Value {
-    if (rate == 0)
-      return weights;
-    return DropoutOp::create(b.getBuilder(), b.getLoc(), weights, APFloat(rate),
-                             /*unscaled=*/true);
-  };
   auto buildHalf = [&](ForwardBuilder &b, Value x, ValueRange parameters,
                        Value bias, double rate) -> Value {
-    Value wex = drop(b, parameters[0], rate),
-          wix = drop(b, parameters[1], rate);
+    auto drop = [&](Value weights) -> Value {
+      if (rate == 0)
+        return weights;
+      return DropoutOp::create(b.getBuilder(), b.getLoc(), weights,
+                               APFloat(rate), /*unscaled=*/true);
+    };
+    Value wex = drop(parameters[0]), wix = drop(parameters[1]);
     Value alpha = isDivisive ? parameters[3] : Value();
     Value gain = isDivisive ? parameters[4] : Value();
     return EiDenseOp::create(b.getBuilder(), b.getLoc(),
@@ -123,7 +122,7 @@ Value Recurrence::buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
       [&](ForwardBuilder &b, Value x, Value state, ValueRange parameters) {
         Value fromInput =
             buildHalf(b, x, parameters.take_front(half),
-                      /*bias=*/parameters[half], dropconnectInput);
+                      /*bias=*/parameters[half], inputDropconnect);
         Value fromState = buildHalf(b, state, parameters.drop_front(half + 1),
                                     /*bias=*/{}, dropconnect);
         Value z = arith::AddFOp::create(b.getBuilder(), b.getLoc(), fromInput,

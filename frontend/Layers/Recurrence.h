@@ -52,11 +52,12 @@ struct Recurrence {
   /// build() for the sum of two E/I layers, of x and of the state. `parameters`
   /// are wex, wix, wei, with `isDivisive` alpha and g, of x, then the bias,
   /// then those of the state. A step of training goes without excitatory
-  /// connections with the probabilities `dropconnectInput` and `dropconnect`.
+  /// connections of x and of the state with the probabilities
+  /// `inputDropconnect` and `dropconnect`.
   Value buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
                 bool isDivisive, const llvm::APFloat &epsilon,
-                ::dann::model::Activation activation,
-                double dropconnectInput = 0, double dropconnect = 0) const;
+                ::dann::model::Activation activation, double inputDropconnect,
+                double dropconnect) const;
 };
 
 /// Whether a squared scale of initial weights is usable, 1/3 if not given.

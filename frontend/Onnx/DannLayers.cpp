@@ -148,6 +148,9 @@ std::vector<proto::AttributeProto> LayerOperator::getAttributes() const {
   }
   if (kind == Kind::EiRecurrent || kind == Kind::Recurrent)
     add("checkpoint_every", proto::AttributeProto::INT).set_i(0);
+  if (kind == Kind::EiRecurrent)
+    for (StringRef name : {"dropconnect_input", "dropconnect"})
+      add(name, proto::AttributeProto::FLOAT).set_f(0);
   if (kind == Kind::ApplyColumnPolarity)
     add("excitatory", proto::AttributeProto::INT).set_i(0);
   return attributes;

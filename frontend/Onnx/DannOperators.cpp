@@ -299,12 +299,20 @@ LogicalResult importEiRecurrent(Node &node) {
   int64_t units = inputs.get("u_wex").getDim(0);
   if (failed(inputs.checkLayer("w_", {{"ne", units}}, units)))
     return failure();
+  SmallVector<double, 2> rates;
+  for (StringRef name : {"dropconnect_input", "dropconnect"}) {
+    rates.push_back(toDecimal(node.getFloat(name, 0)));
+    if (!(rates.back() >= 0 && rates.back() < 1))
+      return node.emitError() << name << " is " << rates.back()
+                              << "; it has to be from 0 to less than 1";
+  }
   if (failed(importRecurrence(
           node, inputs, units,
           [&](ForwardBuilder &b, const Recurrence &recurrence, Value x,
               ValueRange parameters) {
             return recurrence.buildEi(b, x, parameters, op.isDivisive,
-                                      APFloat(*epsilon), getActivation(op));
+                                      APFloat(*epsilon), getActivation(op),
+                                      rates[0], rates[1]);
           })))
     return failure();
   for (StringRef name : op.getInputs()) {
@@ -379,7 +387,8 @@ LogicalResult importPolarity(Node &node) {
                               << magnitude.getType() << " or of its rows";
   }
   Value weights = ApplyPolarityOp::create(node.b(), magnitude.value,
-                                          polarity.value, excitatory);
+                                          polarity.value, excitatory,
+                                          /*ablated=*/UnitAttr());
   node.setOutput(0, {weights, magnitude.dataType});
   return describeParameter(node, magnitude.value, Role::Weight, Sign::Nonneg);
 }

@@ -19,16 +19,6 @@ namespace {
 
 using B = ImplicitLocOpBuilder;
 
-Value constant(B &b, Type type, double value) {
-  if (isa<FloatType>(type))
-    return arith::ConstantOp::create(b, b.getFloatAttr(type, value));
-  return arith::ConstantOp::create(
-      b, b.getIntegerAttr(type, static_cast<int64_t>(value)));
-}
-Value constantLike(B &b, Value like, double value) {
-  return constant(b, like.getType(), value);
-}
-
 //===----------------------------------------------------------------------===//
 // Two operands and more
 //===----------------------------------------------------------------------===//
@@ -36,43 +26,6 @@ Value constantLike(B &b, Value like, double value) {
 /// The elements of two operands, and whether their integers have no sign.
 using BinaryBody = Value (*)(B &, Value, Value, bool);
 
-Value subtract(B &b, Value x, Value y, bool) {
-  if (isa<FloatType>(x.getType()))
-    return arith::SubFOp::create(b, x, y);
-  return arith::SubIOp::create(b, x, y);
-}
-
-/// `y`, with a 1 in place of what must not divide `x`: 0, and -1, of which the
-/// quotient may overflow.
-Value makeDivisorSafe(B &b, Value y, bool isUnsigned) {
-  Value one = constantLike(b, y, 1);
-  Value isBad = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y,
-                                      constantLike(b, y, 0));
-  if (!isUnsigned)
-    isBad =
-        arith::OrIOp::create(b, isBad,
-                             arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                                   y, constantLike(b, y, -1)));
-  return arith::SelectOp::create(b, isBad, one, y);
-}
-
-/// Integer division by 0 gives 0.
-Value divide(B &b, Value x, Value y, bool isUnsigned) {
-  if (isa<FloatType>(x.getType()))
-    return arith::DivFOp::create(b, x, y);
-  Value zero = constantLike(b, y, 0);
-  Value safe = makeDivisorSafe(b, y, isUnsigned);
-  Value isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y, zero);
-  Value quotient = isUnsigned ? arith::DivUIOp::create(b, x, safe).getResult()
-                              : arith::DivSIOp::create(b, x, safe).getResult();
-  if (!isUnsigned) {
-    Value isMinusOne = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y,
-                                             constantLike(b, y, -1));
-    Value negated = arith::SubIOp::create(b, zero, x);
-    quotient = arith::SelectOp::create(b, isMinusOne, negated, quotient);
-  }
-  return arith::SelectOp::create(b, isZero, zero, quotient);
-}
 Value logicalAnd(B &b, Value x, Value y, bool) {
   return arith::AndIOp::create(b, x, y);
 }

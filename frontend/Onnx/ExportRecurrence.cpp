@@ -47,6 +47,8 @@ struct Step {
   std::string type;
   SmallVector<Value> parameters; // arguments of the body, for its inputs
   double epsilon = 0;
+  // Of excitatory connections in training, of the input and of the state.
+  double inputDropconnect = 0, dropconnect = 0;
 };
 } // namespace
 
@@ -63,9 +65,28 @@ static std::optional<Step> matchEiStep(ScanOp op, Value z) {
   Step step{u.getAlpha() ? "EIRecurrentShunting" : "EIRecurrent",
             {},
             u.getEpsilon().convertToDouble()};
+  // Weights that training drops of. Both of a layer have one rate.
+  auto lookThroughDropout = [](Value weights, double &rate) -> Value {
+    rate = 0;
+    auto dropout = weights.getDefiningOp<DropoutOp>();
+    if (!dropout || !dropout.getUnscaled())
+      return weights;
+    rate = dropout.getRate().convertToDouble();
+    return dropout.getX();
+  };
   // In the order of the operator's inputs: the bias is behind the gain.
   llvm::append_range(step.parameters, u->getOperands().drop_front());
   llvm::append_range(step.parameters, w->getOperands().drop_front());
+  size_t ofState = u->getNumOperands() - 1;
+  for (auto [first, rate] : {std::pair(size_t(0), &step.inputDropconnect),
+                             {ofState, &step.dropconnect}}) {
+    double other = 0;
+    Value &wex = step.parameters[first], &wix = step.parameters[first + 1];
+    wex = lookThroughDropout(wex, *rate);
+    wix = lookThroughDropout(wix, other);
+    if (*rate != other)
+      return std::nullopt;
+  }
   return step;
 }
 
@@ -169,6 +190,10 @@ LogicalResult Exporter::addScan(ScanOp op) {
   if (!initial)
     node.set_op_type(node.op_type() + "NoInitial");
   setInteger(node, "checkpoint_every", op.getCheckpointEvery().value_or(0));
+  if (StringRef(node.op_type()).starts_with("EI")) {
+    addFloat(node, "dropconnect_input", step->inputDropconnect);
+    addFloat(node, "dropconnect", step->dropconnect);
+  }
   if (StringRef(node.op_type()).contains("Shunting"))
     addFloat(node, "epsilon", step->epsilon);
   return success();

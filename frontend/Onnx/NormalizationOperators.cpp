@@ -487,7 +487,8 @@ LogicalResult importDropout(Node &node) {
               "time, which is not supported; without training mode it is";
   Tensor y = x;
   if (double rate = getTrainingRate(node); rate > 0)
-    y.value = DropoutOp::create(node.b(), x.value, APFloat(rate));
+    y.value = DropoutOp::create(node.b(), x.value, APFloat(rate),
+                                /*unscaled=*/false);
   node.setOutput(0, y);
   // All is kept.
   int32_t maskType = opset < 10 ? x.dataType : proto::TensorProto::BOOL;

@@ -455,6 +455,8 @@ LogicalResult Exporter::addBatchNorm(BatchNormOp op) {
 
 /// Of inference, where it changes nothing; the ratio is for training.
 LogicalResult Exporter::addDropout(DropoutOp op) {
+  if (op.getUnscaled())
+    return fail(op); // outside of the layers that have it
   std::string layer = layers.lookup(op.getX());
   std::string ratio =
       addFloats(layer, "ratio", {}, op.getRate().convertToDouble());

@@ -40,12 +40,16 @@ const OperatorEntry *mlir::dann::onnx::findOperator(StringRef domain,
   domain = canonicalDomain(domain);
   const OperatorEntry *best = nullptr;
   for (ArrayRef<OperatorEntry> family :
-       {getElementwiseOperators(), getShapeOperators(), getProductOperators(),
-        getConvolutionOperators(), getPoolingOperators(), getImageOperators(),
-        getReductionOperators(), getNormalizationOperators(),
-        getLossOperators(), getIndexingOperators(), getQuantizationOperators(),
-        getSignalOperators(), getRecurrentOperators(), getControlOperators(),
-        getTrainingOperators(), getDannOperators()})
+       {getElementwiseOperators(),  getShapeOperators(),
+        getProductOperators(),      getConvolutionOperators(),
+        getPoolingOperators(),      getImageOperators(),
+        getResizeOperators(),       getSamplingOperators(),
+        getReductionOperators(),    getNormalizationOperators(),
+        getLossOperators(),         getIndexingOperators(),
+        getMaskOperators(),         getEinsumOperators(),
+        getQuantizationOperators(), getSignalOperators(),
+        getRecurrentOperators(),    getControlOperators(),
+        getTrainingOperators(),     getDannOperators()})
     for (const OperatorEntry &entry : family)
       if (entry.name == name && entry.domain == domain &&
           entry.sinceOpset <= opset &&

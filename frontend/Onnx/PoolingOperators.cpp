@@ -22,10 +22,6 @@ namespace {
 
 using B = ImplicitLocOpBuilder;
 
-Value constantLike(B &b, Value like, double value) {
-  return arith::ConstantOp::create(b, b.getFloatAttr(like.getType(), value));
-}
-
 /// What no number of the type is less than.
 Value buildLeast(Node &node, Tensor x) {
   B &b = node.b();

@@ -3,6 +3,7 @@
 #include "frontend/Onnx/Activations.h"
 #include "frontend/Onnx/Loops.h"
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -15,13 +16,6 @@ namespace {
 
 using B = ImplicitLocOpBuilder;
 
-Value multiply(B &b, Value x, Value y) {
-  return arith::MulFOp::create(b, x, y);
-}
-Value add(B &b, Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-Value constantLike(B &b, Value like, double value) {
-  return arith::ConstantOp::create(b, b.getFloatAttr(like.getType(), value));
-}
 Value subtractFromOne(B &b, Value x) {
   return arith::SubFOp::create(b, constantLike(b, x, 1), x);
 }

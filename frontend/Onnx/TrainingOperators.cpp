@@ -1,6 +1,7 @@
 //===- TrainingOperators.cpp - Optimizers and gradients ------------------===//
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 #include "Dann/Dann.h"
 
@@ -18,17 +19,6 @@ namespace {
 
 using B = ImplicitLocOpBuilder;
 
-Value constantLike(B &b, Value like, double value) {
-  return arith::ConstantOp::create(b, b.getFloatAttr(like.getType(), value));
-}
-Value add(B &b, Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-Value subtract(B &b, Value x, Value y) {
-  return arith::SubFOp::create(b, x, y);
-}
-Value multiply(B &b, Value x, Value y) {
-  return arith::MulFOp::create(b, x, y);
-}
-Value divide(B &b, Value x, Value y) { return arith::DivFOp::create(b, x, y); }
 Value scale(B &b, double factor, Value x) {
   return multiply(b, constantLike(b, x, factor), x);
 }
