@@ -73,13 +73,31 @@ Fault checkSigns(Role role, ElementsAttr initial) {
   return text;
 }
 
+/// The argument of the function that `value` is, also where a scan passes it on
+/// to all of its steps; null for anything else.
+BlockArgument getFunctionArgument(Value value) {
+  while (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto scan = dyn_cast<ScanOp>(argument.getOwner()->getParentOp());
+    if (!scan)
+      return isa<func::FuncOp>(argument.getOwner()->getParentOp())
+                 ? argument
+                 : BlockArgument();
+    auto passedOn = scan.getInvariantArguments();
+    auto *found = llvm::find(passedOn, argument);
+    if (found == passedOn.end())
+      break;
+    value = scan.getInvariants()[found - passedOn.begin()];
+  }
+  return {};
+}
+
 /// Gives the parameters and the input of a layer their attributes.
 void annotate(EILayerOpInterface layer) {
   auto function = layer->getParentOfType<func::FuncOp>();
   for (OpOperand &operand : layer->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
     std::optional<Role> role = layer.getOperandRole(index);
-    auto argument = dyn_cast<BlockArgument>(operand.get());
+    BlockArgument argument = getFunctionArgument(operand.get());
     if (!role || !argument)
       continue;
     auto set = [&](StringRef name, Attribute attribute) {
@@ -103,11 +121,10 @@ void annotateExisting(EILayerOpInterface layer, const InputSigns &signs) {
       inputs.push_back(operand.get());
       continue;
     }
-    auto argument = dyn_cast<BlockArgument>(operand.get());
-    auto given = argument && function
-                     ? function.getArgAttrOfType<RoleAttr>(
-                           argument.getArgNumber(), DannDialect::kRoleAttr)
-                     : RoleAttr();
+    BlockArgument argument = getFunctionArgument(operand.get());
+    auto given = argument ? function.getArgAttrOfType<RoleAttr>(
+                                argument.getArgNumber(), DannDialect::kRoleAttr)
+                          : RoleAttr();
     if (!given ||
         (given.getValue() != Role::Weight && given.getValue() != *role))
       return;
