@@ -47,11 +47,13 @@ class EiLayer(torch.nn.Module):
         self.gain = torch.nn.Parameter(torch.ones(excitatory))
         self.bias = torch.nn.Parameter(torch.zeros(excitatory))
 
+    # [forward]
     def forward(self, x):
         ze = x @ self.wex.T
         zi = x @ self.wix.T
         divisor = zi @ (self.wei * torch.exp(self.alpha)).T + 1e-8
         return self.gain * (ze - zi @ self.wei.T) / divisor + self.bias
+    # [forward]
 
     def step(self, learning_rate):
         """Corrected gradients, SGD, and the projection on Dale's law."""

@@ -48,6 +48,9 @@ protected:
       Tensor tensor(ElementType::F64, parameter.shape);
       double low = parameter.sign == dann::Sign::NonNegative ? 0 : -0.5;
       double high = parameter.sign == dann::Sign::NonPositive ? 0 : 1;
+      // Behind relu most units shall give something.
+      if (parameter.role == "b")
+        low = 0, high = 3;
       for (std::int64_t i = 0; i < tensor.element_count(); ++i) {
         double value = low + (high - low) * uniform(generator);
         if (parameter.role == "polarity")
