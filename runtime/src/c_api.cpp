@@ -72,8 +72,17 @@ static_assert(int(Decay::Constant) == DANN_CONSTANT &&
               int(Decay::Cosine) == DANN_COSINE);
 static_assert(kBatch == DANN_BATCH);
 
-bool is_element_type(dann_element_type type) {
-  return int(type) >= DANN_F32 && int(type) <= DANN_BOOL;
+/// The number that a caller gave for an enumeration. In C that may be any; to
+/// load one that has no name is undefined in C++.
+template <typename EnumT> int number_of(const EnumT &given) {
+  static_assert(sizeof(EnumT) == sizeof(int));
+  int number;
+  std::memcpy(&number, &given, sizeof number);
+  return number;
+}
+
+bool is_element_type(int number) {
+  return number >= DANN_F32 && number <= DANN_BOOL;
 }
 
 /// Given where there is no memory for another one; never destroyed.
@@ -159,9 +168,10 @@ void write_info(T info, T *to, const char *name = "info") {
 
 /// A handle that borrows the elements of a view.
 Tensor borrow(const dann_tensor &view, const char *name) {
-  if (!is_element_type(view.element_type))
+  int type_number = number_of(view.element_type);
+  if (!is_element_type(type_number))
     fail(ErrorCode::InvalidArgument, name, " has the unknown element type ",
-         int(view.element_type));
+         type_number);
   if (view.rank != 0 && !view.shape)
     fail(ErrorCode::InvalidArgument, name, " has ", view.rank,
          " dimensions, but its shape is null");
@@ -170,7 +180,7 @@ Tensor borrow(const dann_tensor &view, const char *name) {
   if (view.rank > most_dimensions)
     fail(ErrorCode::InvalidArgument, name, " has ", view.rank,
          " dimensions, more than ", most_dimensions);
-  auto type = ElementType(view.element_type);
+  auto type = ElementType(type_number);
   Shape shape(view.shape, view.shape + view.rank);
   std::optional<std::int64_t> count = element_count_of(shape, type);
   if (!count)
@@ -240,9 +250,9 @@ dann_training_state to_c(const TrainingState &state) {
 TrainingState from_c(const dann_training_state *given) {
   checked(given, "state");
   dann_training_state from = read_options(given, "state");
-  if (int(from.decay) < DANN_CONSTANT || int(from.decay) > DANN_COSINE)
-    fail(ErrorCode::InvalidArgument, "state has the unknown decay ",
-         int(from.decay));
+  int decay = number_of(from.decay);
+  if (decay < DANN_CONSTANT || decay > DANN_COSINE)
+    fail(ErrorCode::InvalidArgument, "state has the unknown decay ", decay);
   TrainingState state;
   state.seed = from.seed;
   state.batch_size = from.batch_size;
@@ -252,7 +262,7 @@ TrainingState from_c(const dann_training_state *given) {
   state.epoch = from.epoch;
   state.position = from.position;
   state.loss_sum = from.loss_sum;
-  state.schedule = {Decay(from.decay), from.decay_factor, from.decay_steps,
+  state.schedule = {Decay(decay), from.decay_factor, from.decay_steps,
                     from.decay_minimum, from.warmup};
   return state;
 }
@@ -345,7 +355,8 @@ void dann_error_destroy(dann_error *error) {
 }
 
 size_t dann_element_size(dann_element_type type) {
-  return is_element_type(type) ? size_of(ElementType(type)) : 0;
+  int number = number_of(type);
+  return is_element_type(number) ? size_of(ElementType(number)) : 0;
 }
 
 dann_error *dann_program_load(const char *path, dann_program **program) {
