@@ -50,6 +50,8 @@ END
 echo "making a root and installing the packages"
 sources=(/etc/apt/sources.list.d/*.sources)
 [[ -e ${sources[0]} ]] || sources=(/etc/apt/sources.list)
+# mmdebstrap's shell expands $1, the root.
+# shellcheck disable=SC2016
 mmdebstrap --variant=apt --aptopt='APT::Install-Recommends "false"' \
   --customize-hook="copy-in $work/packages /tmp" \
   --customize-hook='chroot "$1" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get install -y --no-install-recommends /tmp/packages/*.deb g++ cmake make"' \
