@@ -99,11 +99,14 @@ bool readsEntryByEntry(Operation *operation, Value value) {
 }
 
 /// Makes the new values of what a loop carries in the place of the old ones,
-/// where nothing reads these later. Bufferization would copy them there.
+/// where nothing reads these later, and copies them there where something does:
+/// one buffer serves all iterations.
 void reuseCarries(scf::ForOp loop) {
   Block *body = loop.getBody();
-  for (auto [argument, value] :
-       llvm::zip(loop.getRegionIterArgs(), loop.getYieldedValues())) {
+  OpBuilder builder(body->getTerminator());
+  for (auto [argument, yielded] :
+       llvm::zip(loop.getRegionIterArgs(), *loop.getYieldedValuesMutable())) {
+    Value value = yielded.get();
     OpOperand *start = getEmptyDestination(value, body);
     if (!start || start->get().getType() != argument.getType())
       continue;
@@ -115,6 +118,10 @@ void reuseCarries(scf::ForOp loop) {
     });
     if (isFree)
       start->set(argument);
+    else
+      yielded.set(
+          linalg::CopyOp::create(builder, loop.getLoc(), value, Value(argument))
+              .getResult(0));
   }
 }
 

@@ -28,8 +28,7 @@ bool mlir::dann::isSumOfProducts(linalg::GenericOp op) {
          (sum.getRhs() == old && isProduct(sum.getLhs()));
 }
 
-/// The loops that `map` is indexed by, if it is by nothing else.
-static std::optional<SmallVector<unsigned>> getLoops(AffineMap map) {
+std::optional<SmallVector<unsigned>> mlir::dann::getLoops(AffineMap map) {
   SmallVector<unsigned> loops;
   for (AffineExpr expression : map.getResults()) {
     auto loop = dyn_cast<AffineDimExpr>(expression);

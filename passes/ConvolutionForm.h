@@ -25,6 +25,9 @@ struct ConvolutionForm {
 /// The form of `op`, on tensors or buffers; none if it has another.
 std::optional<ConvolutionForm> getConvolutionForm(linalg::GenericOp op);
 
+/// The loops that `map` is indexed by, if it is by nothing else.
+std::optional<SmallVector<unsigned>> getLoops(AffineMap map);
+
 /// Whether the body is init + a * b.
 bool isSumOfProducts(linalg::GenericOp op);
 

@@ -30,17 +30,6 @@ struct Roles {
   unsigned sums[3]; // in the order of their dimensions in a
 };
 
-std::optional<SmallVector<unsigned>> getPlainLoops(AffineMap map) {
-  SmallVector<unsigned> loops;
-  for (AffineExpr expression : map.getResults()) {
-    auto loop = dyn_cast<AffineDimExpr>(expression);
-    if (!loop)
-      return std::nullopt;
-    loops.push_back(loop.getPosition());
-  }
-  return loops;
-}
-
 /// The elements of a whole buffer, of which `buffer` may be a part, for an
 /// ordinary batch.
 int64_t countElements(Value buffer) {
@@ -55,14 +44,14 @@ int64_t countElements(Value buffer) {
 /// None if the vectors of c do not run along those of b.
 std::optional<Roles> getRoles(linalg::GenericOp op) {
   OpOperand *c = op.getDpsInitOperand(0);
-  auto result = getPlainLoops(op.getMatchingIndexingMap(c));
+  auto result = getLoops(op.getMatchingIndexingMap(c));
   if (!op.hasPureBufferSemantics() || !result || result->size() != 4)
     return std::nullopt;
   for (OpOperand *a : op.getDpsInputOperands()) {
     OpOperand *b = op.getDpsInputOperand(1 - a->getOperandNumber());
     AffineMap aMap = op.getMatchingIndexingMap(a);
     AffineMap bMap = op.getMatchingIndexingMap(b);
-    auto loops = getPlainLoops(aMap);
+    auto loops = getLoops(aMap);
     Roles roles{a, b, c, result->front(), result->back(), {}, {}};
     if (!loops || !aMap.isFunctionOfDim(roles.m) ||
         bMap.isFunctionOfDim(roles.m) || aMap.isFunctionOfDim(roles.n) ||

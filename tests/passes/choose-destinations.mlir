@@ -129,3 +129,27 @@ func.func @contents(%a: tensor<4x4xf32>, %c: tensor<4x4xf32>) -> (tensor<4x4xf32
   %1 = linalg.matmul ins(%a, %0 : tensor<4x4xf32>, tensor<4x4xf32>) outs(%c : tensor<4x4xf32>) -> tensor<4x4xf32>
   return %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// What a loop carries is made in its place, unless a product still reads it: it
+// is copied there then.
+// CHECK-LABEL: func @carries
+// CHECK: scf.for {{.*}} iter_args(%[[H:.*]] = %{{.*}}, %[[G:.*]] = %{{.*}})
+// CHECK: %[[PRODUCT:.*]] = linalg.matmul ins(%[[H]], %{{.*}}) outs(%[[ZEROS:[^ ]*]] :
+// CHECK: %[[EXP:.*]] = linalg.exp ins(%[[G]] : {{.*}}) outs(%[[G]] :
+// CHECK: %[[COPY:.*]] = linalg.copy ins(%[[PRODUCT]] : {{.*}}) outs(%[[H]] :
+// CHECK-NEXT: scf.yield %[[COPY]], %[[EXP]]
+func.func @carries(%w: tensor<4x4xf32>, %h0: tensor<4x4xf32>, %g0: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c9 = arith.constant 9 : index
+  %zero = arith.constant 0.0 : f32
+  %0:2 = scf.for %i = %c0 to %c9 step %c1 iter_args(%h = %h0, %g = %g0) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+    %e = tensor.empty() : tensor<4x4xf32>
+    %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+    %product = linalg.matmul ins(%h, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%zeros : tensor<4x4xf32>) -> tensor<4x4xf32>
+    %empty = tensor.empty() : tensor<4x4xf32>
+    %exp = linalg.exp ins(%g : tensor<4x4xf32>) outs(%empty : tensor<4x4xf32>) -> tensor<4x4xf32>
+    scf.yield %product, %exp : tensor<4x4xf32>, tensor<4x4xf32>
+  }
+  return %0#0, %0#1 : tensor<4x4xf32>, tensor<4x4xf32>
+}

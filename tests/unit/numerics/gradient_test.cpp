@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(All, Gradient,
                          testing::Values("dann", "mlp", "conv_divisive",
                                          "conv_subtractive", "conv_standard",
                                          "rnn_divisive", "rnn_checkpoints",
-                                         "rnn_standard"));
+                                         "rnn_standard", "rnn_linear"));
 
 } // namespace
 } // namespace dann::test
