@@ -88,20 +88,31 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
     return keeps;
   }
 
-  /// Says that `op` breaks the contract on an argument or result of `function`,
-  /// which has a name or else a number.
-  static void report(Operation *op, StringRef kind, StringAttr name,
-                     unsigned index, FunctionOpInterface function,
-                     Sign required, Sign actual) {
+  /// Whether `value` keeps the contract that `attributes` hold, those of the
+  /// argument or result `index` of `function`; otherwise an error at `op`.
+  /// Keeps it if there is none.
+  static bool keepsContract(Value value, DictionaryAttr attributes,
+                            Operation *op, StringRef kind, unsigned index,
+                            FunctionOpInterface function,
+                            DataFlowSolver &solver) {
+    auto contract = attributes
+                        ? attributes.getAs<SignAttr>(DannDialect::kSignAttr)
+                        : SignAttr();
+    if (!contract)
+      return true;
+    Sign actual = signOf(value, solver);
+    if (isSubsetOf(actual, contract.getValue()))
+      return true;
     InFlightDiagnostic diagnostic = op->emitOpError()
                                     << "breaks Dale's law: " << kind << " ";
-    if (name)
+    if (auto name = attributes.getAs<StringAttr>(DannDialect::kNameAttr))
       diagnostic << name;
     else
       diagnostic << "#" << index;
     diagnostic << " of '" << function.getName() << "' must be "
-               << stringifySign(required) << ", but may be "
+               << stringifySign(contract.getValue()) << ", but may be "
                << stringifySign(actual);
+    return false;
   }
 
   /// A contract that the body of a public function relies on binds its callers.
@@ -113,19 +124,9 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
     if (!callee || callee.isPrivate())
       return true;
     bool keeps = true;
-    for (auto [i, value] : llvm::enumerate(call.getArgOperands())) {
-      auto contract =
-          callee.getArgAttrOfType<SignAttr>(i, DannDialect::kSignAttr);
-      if (!contract)
-        continue;
-      Sign actual = signOf(value, solver);
-      if (isSubsetOf(actual, contract.getValue()))
-        continue;
-      keeps = false;
-      report(call, "argument",
-             callee.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr), i,
-             callee, contract.getValue(), actual);
-    }
+    for (auto [i, value] : llvm::enumerate(call.getArgOperands()))
+      keeps &= keepsContract(value, callee.getArgAttrDict(i), call, "argument",
+                             i, callee, solver);
     return keeps;
   }
 
@@ -136,19 +137,10 @@ struct CheckDalePass : dann::impl::CheckDaleBase<CheckDalePass> {
       if (!terminator->hasTrait<OpTrait::ReturnLike>())
         continue;
       for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
-        auto contract =
-            function.getResultAttrOfType<SignAttr>(i, DannDialect::kSignAttr);
-        if (!contract)
-          continue;
-        Sign actual = signOf(value, solver);
-        if (isSubsetOf(actual, contract.getValue()))
-          continue;
-        keeps = false;
         Operation *offender = value.getDefiningOp();
-        report(
-            offender ? offender : terminator, "result",
-            function.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
-            i, function, contract.getValue(), actual);
+        keeps &= keepsContract(value, function.getResultAttrDict(i),
+                               offender ? offender : terminator, "result", i,
+                               function, solver);
       }
     }
     return keeps;
