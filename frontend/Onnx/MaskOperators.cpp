@@ -243,45 +243,52 @@ FailureOr<Tensor> flatten(Node &node, Tensor x) {
   return node.reshape(x, x.getType().getNumElements());
 }
 
-LogicalResult importCompress(Node &node) {
-  FailureOr<Tensor> x = node.getInput(0);
-  Tensor condition = node.getInput(1);
-  FailureOr<int64_t> axis = 0;
+/// Makes `x` a vector unless there is an attribute `axis`, which it returns.
+FailureOr<int64_t> chooseAxis(Node &node, Tensor &x) {
   if (node.hasAttribute("axis"))
-    axis = node.getAxis("axis", 0, x->getRank());
-  else
-    x = flatten(node, *x);
-  if (failed(axis) || failed(x))
+    return node.getAxis("axis", 0, x.getRank());
+  FailureOr<Tensor> vector = flatten(node, x);
+  if (failed(vector))
+    return failure();
+  x = *vector;
+  return 0;
+}
+
+LogicalResult importCompress(Node &node) {
+  Tensor x = node.getInput(0);
+  Tensor condition = node.getInput(1);
+  FailureOr<int64_t> axis = chooseAxis(node, x);
+  if (failed(axis))
     return failure();
   if (!condition.isBool() || condition.getRank() != 1)
     return node.emitError() << "takes a vector of bools as its condition, not "
                             << condition.getType();
   int64_t extent = condition.getDim(0);
-  if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(x->getDim(*axis)))
+  if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(x.getDim(*axis)))
     return node.emitError() << "picks from the batch, which is not supported";
-  if (extent > x->getDim(*axis))
+  if (extent > x.getDim(*axis))
     return node.emitError() << "the condition has " << extent
                             << " elements, more than dimension " << *axis
-                            << " of " << x->getType();
+                            << " of " << x.getType();
   int64_t count = 0;
   if (auto known = node.getKnownInts(1)) {
     count = extent - llvm::count(*known, 0);
   } else {
     auto declared = node.getDeclaredShape(0);
-    if (!declared || static_cast<int64_t>(declared->size()) != x->getRank())
+    if (!declared || static_cast<int64_t>(declared->size()) != x.getRank())
       return node.emitError() << "how many elements the condition takes is "
                                  "neither known at compile time nor declared";
     count = (*declared)[*axis];
   }
-  SmallVector<int64_t> shape(x->getShape());
+  SmallVector<int64_t> shape(x.getShape());
   shape[*axis] = count;
   if (failed(node.checkSize(shape)) ||
-      failed(checkPicked(node, *x, *axis, shape)))
+      failed(checkPicked(node, x, *axis, shape)))
     return failure();
   Tensor indices = collect(node, extent, count, [&](B &b, Value index) {
     return tensor::ExtractOp::create(b, condition.value, index);
   });
-  node.setOutput(0, gather(node, *x, indices, *axis, shape));
+  node.setOutput(0, gather(node, x, indices, *axis, shape));
   return success();
 }
 
@@ -347,21 +354,17 @@ LogicalResult importNonZero(Node &node) {
 LogicalResult importUnique(Node &node) {
   constexpr int64_t kMaxParts = 4096;
   constexpr int32_t kInt = proto::TensorProto::INT64;
-  FailureOr<Tensor> x = node.getInput(0);
+  Tensor x = node.getInput(0);
   bool isSorted = node.getInt("sorted", 1) != 0;
-  FailureOr<int64_t> axis = 0;
-  if (node.hasAttribute("axis"))
-    axis = node.getAxis("axis", 0, x->getRank());
-  else
-    x = flatten(node, *x);
-  if (failed(axis) || failed(x))
+  FailureOr<int64_t> axis = chooseAxis(node, x);
+  if (failed(axis))
     return failure();
-  if (!x->getType().hasStaticShape())
+  if (!x.getType().hasStaticShape())
     return node.emitError() << "compares the batch, which is not supported";
-  int64_t numParts = x->getDim(*axis);
-  if (x->getType().getNumElements() == 0 || numParts > kMaxParts)
+  int64_t numParts = x.getDim(*axis);
+  if (x.getType().getNumElements() == 0 || numParts > kMaxParts)
     return node.emitError() << "compares 1 to " << kMaxParts
-                            << " parts, not those of " << x->getType();
+                            << " parts, not those of " << x.getType();
   // How many there are, of which every output but the inverse tells.
   std::optional<int64_t> count;
   for (int output : {0, 1, 3})
@@ -375,12 +378,12 @@ LogicalResult importUnique(Node &node) {
                                "declared as 1 to "
                             << numParts;
   SmallVector<int64_t> permutation = {*axis};
-  for (int64_t i = 0; i < x->getRank(); ++i)
+  for (int64_t i = 0; i < x.getRank(); ++i)
     if (i != *axis)
       permutation.push_back(i);
-  int64_t size = x->getType().getNumElements() / numParts;
+  int64_t size = x.getType().getNumElements() / numParts;
   FailureOr<Tensor> parts =
-      node.reshape(node.transpose(*x, permutation), {numParts, size});
+      node.reshape(node.transpose(x, permutation), {numParts, size});
   if (failed(parts))
     return failure();
   LinalgBuilder &linalg = node.linalg();
@@ -432,8 +435,7 @@ LogicalResult importUnique(Node &node) {
                 b, parts->value,
                 ValueRange{linalg::IndexOp::create(b, loop), at});
           };
-          isBefore =
-              isLess(b, load(1), load(0), x->isUnsigned() || x->isBool());
+          isBefore = isLess(b, load(1), load(0), x.isUnsigned() || x.isBool());
         } else {
           isBefore = compare(b, IntPredicate::slt, other, arguments[0]);
         }
@@ -452,9 +454,9 @@ LogicalResult importUnique(Node &node) {
                            makeInt64(b, numParts - 1));
                        return arith::MinSIOp::create(b, arguments[1], here);
                      });
-  SmallVector<int64_t> shape(x->getShape());
+  SmallVector<int64_t> shape(x.getShape());
   shape[*axis] = *count;
-  node.setOutput(0, gather(node, *x, {indices, kInt}, *axis, shape));
+  node.setOutput(0, gather(node, x, {indices, kInt}, *axis, shape));
   node.setOutput(1, {indices, kInt});
   node.setOutput(2, {rank, kInt});
   if (node.hasOutput(3))
