@@ -111,7 +111,8 @@ Session::Session(std::shared_ptr<const Program> program,
   constexpr int most_threads = 1024;
   if (options.threads < 0 || options.threads > most_threads)
     fail(ErrorCode::InvalidArgument, "a session cannot run on ",
-         options.threads, " threads");
+         options.threads, " threads: give 1 to ", most_threads,
+         ", or 0 for one on each core");
   std::vector<std::string> missing = program->missing_cpu_features();
   if (!missing.empty()) {
     std::string names;
