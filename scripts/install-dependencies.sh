@@ -16,9 +16,9 @@ build=(
   dataset-fashion-mnist
 )
 test=(
-  libgtest-dev libgmock-dev libonnx-testdata clang-format-14
+  libgtest-dev libgmock-dev libonnx-testdata clang-format-14 clang-tidy-22
   python3 python3-numpy python3-matplotlib
-  dpkg-dev file pkg-config shellcheck doxygen graphviz help2man
+  dpkg-dev file pkg-config shellcheck doxygen graphviz help2man zsh fish
 )
 benchmark=(
   python3 python3-numpy python3-torch python3-onnx python3-matplotlib

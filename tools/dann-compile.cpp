@@ -186,7 +186,7 @@ static std::string findConflict(bool isOnnx) {
 /// `models/net.txtpb` -> `net`, with an extension for what is emitted.
 static std::string getDefaultOutputPath() {
   llvm::StringRef stem = llvm::sys::path::stem(inputPath);
-  switch (emitKind) {
+  switch (emitKind.getValue()) {
   case Emit::Mlir:
   case Emit::Llvm:
     return "-";
