@@ -415,6 +415,7 @@ struct ConvertDannToLinalgPass
                  LowerCountErrors, LowerRandom, LowerSampleLabels>(
         &getContext());
     populateLowerUpdatePatterns(patterns);
+    populateLowerNormPatterns(patterns);
     ConversionTarget target(getContext());
     target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
                            math::MathDialect, tensor::TensorDialect>();

@@ -12,6 +12,10 @@ namespace dann {
 /// operations over the entries of a parameter.
 void populateLowerUpdatePatterns(RewritePatternSet &patterns);
 
+/// Patterns that lower what depends on the norms of whole parameters or
+/// gradients: clipping, and rates that are divided by a norm or searched.
+void populateLowerNormPatterns(RewritePatternSet &patterns);
+
 } // namespace dann
 } // namespace mlir
 

@@ -25,6 +25,7 @@ class Network:
     value_name: str = ""
     value: float = 0
     precision: str = "f32"  # that it is compiled with
+    inhibitory_inputs: int = 0  # the last columns of matrices whose spectra count
 
     @property
     def is_fixed(self) -> bool:
@@ -79,6 +80,7 @@ class Experiment:
     search: Search | None
     claims: tuple[Claim, ...]
     histograms: tuple[str, ...]  # parameters
+    spectra: tuple[str, ...] = ()  # scopes of matrices
 
 
 class Table:
@@ -179,12 +181,19 @@ def read_networks(table: Table, directory: pathlib.Path) -> list[Network]:
     precision = table.take(
         "precision", ("f32", "bf16", "f64").__contains__, "f32, bf16 or f64", "f32"
     )
+    inhibitory_inputs = table.count("inhibitory_inputs", 0)
     table.end()
     model = read_model(path, table)
     if not sweep:
         return [
             Network(
-                name, model, path, tuple(sorted(rates)), family, precision=precision
+                name,
+                model,
+                path,
+                tuple(sorted(rates)),
+                family,
+                precision=precision,
+                inhibitory_inputs=inhibitory_inputs,
             )
         ]
 
@@ -215,6 +224,7 @@ def read_networks(table: Table, directory: pathlib.Path) -> list[Network]:
                 value_name,
                 value,
                 precision,
+                inhibitory_inputs,
             )
         )
     return networks
@@ -283,6 +293,9 @@ def read(path: pathlib.Path) -> Experiment:
         claims=tuple(claims),
         histograms=table.items(
             "histograms", lambda value: isinstance(value, str), "parameters", []
+        ),
+        spectra=table.items(
+            "spectra", lambda value: isinstance(value, str), "matrices", []
         ),
     )
     table.end()

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 
 import numpy
 
+import spectra
 from description import MEASURES, Claim, Experiment, ExperimentError, Network
 from runs import Outcome
+from spectra import Spectrum
 
 
 @dataclasses.dataclass
@@ -46,6 +48,15 @@ class Weights:
     network: str
     initial: dict[str, numpy.ndarray]
     trained: dict[str, numpy.ndarray]
+
+
+@dataclasses.dataclass
+class Spectra:
+    """Of some matrices of a network, before and after training."""
+
+    network: str
+    initial: dict[str, Spectrum]
+    trained: dict[str, Spectrum]
 
 
 def mean(values: Iterable[float]) -> float:
@@ -84,9 +95,6 @@ def result_row(experiment: Experiment, result: NetworkResult) -> list[str]:
         spread(losses, 3),
         spread([outcome.train_error for outcome in finished], 2),
         spread([outcome.train_loss for outcome in finished], 4),
-        f"{mean(outcome.seconds for outcome in finished) / experiment.epochs:.1f}"
-        if finished
-        else "",
     ]
 
 
@@ -146,6 +154,27 @@ def weight_rows(weights: list[Weights]) -> list[list[str]]:
     return rows
 
 
+def spectrum_rows(found: list[Spectra]) -> list[list[str]]:
+    rows = []
+    for network in found:
+        for scope, trained in network.trained.items():
+            before, after = (
+                spectrum_cells(spectrum) for spectrum in (network.initial[scope], trained)
+            )
+            pairs = [cell for pair in zip(before, after) for cell in pair]
+            rows.append([network.network, scope, *pairs])
+    return rows
+
+
+def spectrum_cells(spectrum: Spectrum) -> list[str]:
+    radius = spectrum.radius
+    return [
+        "" if radius is None else f"{radius:.2f}",
+        f"{spectrum.singular_values.max():.2f}",
+        f"{spectrum.entropy:.3f}",
+    ]
+
+
 def shape_cells(values: numpy.ndarray) -> list[str]:
     """Standard deviation and skewness; values that are all equal have none."""
     if values.size == 0 or values.std() == 0:
@@ -166,7 +195,10 @@ def skewness(values: numpy.ndarray) -> float:
 
 
 def page(
-    experiment: Experiment, results: list[NetworkResult], weights: list[Weights]
+    experiment: Experiment,
+    results: list[NetworkResult],
+    weights: list[Weights],
+    spectra_found: list[Spectra],
 ) -> str:
     """table.md"""
     seeds = ", ".join(map(str, experiment.seeds))
@@ -179,7 +211,7 @@ def page(
         f"{experiment.averaged} evaluations of a run, one every "
         f"{experiment.evaluate_every} steps and at the end of an epoch; training "
         "errors and losses are those of the trained network on the whole training "
-        "set. Seconds are those of the machine it ran on, whatever else that did.\n",
+        "set.\n",
         "\n",
         markdown_table(
             [
@@ -189,7 +221,6 @@ def page(
                 "test loss",
                 "training error, %",
                 "training loss",
-                "s per epoch",
             ],
             [result_row(experiment, result) for result in results],
         ),
@@ -234,6 +265,22 @@ def page(
             ),
             "\n![Histograms of the weights](histograms.svg)\n",
         ]
+    if spectra_found:
+        text += [
+            "\n## Spectra\n",
+            f"\nOf the run with seed {experiment.seeds[0]}, before and after training: "
+            "the spectral radius, the largest singular value, and the entropy of the "
+            "singular values' shares of their sum, which is 1 if all are equal.\n\n",
+            markdown_table(
+                ["network", "matrix"]
+                + [
+                    f"{what} {when}"
+                    for what in ("radius", "largest", "entropy")
+                    for when in ("before", "after")
+                ],
+                spectrum_rows(spectra_found),
+            ),
+        ]
     return "".join(text)
 
 
@@ -243,7 +290,7 @@ def write_results(
     """A line for each run, those of the search as well. A run that diverged has
     no numbers."""
     header = ["network", "part", "learning_rate", "seed", "epochs", "error", "loss"]
-    header += ["train_error", "train_loss", "seconds"]
+    header += ["train_error", "train_loss"]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)
@@ -254,7 +301,7 @@ def write_results(
                 for seed, outcome in zip(search.seeds, outcomes):
                     start = [name, "search", rate, seed, search.epochs]
                     numbers = run_numbers(outcome, "validation", experiment.averaged)
-                    writer.writerow(start + numbers[:2] + ["", ""] + numbers[4:])
+                    writer.writerow(start + numbers[:2] + ["", ""])
             for seed, outcome in zip(experiment.seeds, result.finals):
                 start = [name, "final", result.learning_rate, seed, experiment.epochs]
                 writer.writerow(start + run_numbers(outcome, "test", experiment.averaged))
@@ -262,13 +309,12 @@ def write_results(
 
 def run_numbers(outcome: Outcome, evaluated: str, averaged: int) -> list:
     if outcome.diverged:
-        return [""] * 5
+        return [""] * 4
     return [
         round(outcome.last(f"{evaluated}_error", averaged), 4),
         round(outcome.last(f"{evaluated}_loss", averaged), 6),
         round(outcome.train_error, 4),
         round(outcome.train_loss, 6),
-        round(outcome.seconds, 1),
     ]
 
 
@@ -332,7 +378,7 @@ def read_tensors(path: pathlib.Path) -> dict[str, numpy.ndarray]:
         name: numpy.frombuffer(
             content[slice(*(begin + offset for offset in entry["data_offsets"]))],
             types[entry["dtype"]],
-        )
+        ).reshape(entry["shape"])
         for name, entry in header.items()
         if entry["dtype"] in types
     }
@@ -354,3 +400,29 @@ def read_weights(
         {name: before[name] for name in found},
         {name: after[name] for name in found},
     )
+
+
+def read_spectra(
+    network: Network, scopes: Iterable[str], initial: pathlib.Path, trained: pathlib.Path
+) -> Spectra:
+    """Of the matrices in those scopes that the network has."""
+
+    def read(path: pathlib.Path) -> dict[str, Spectrum]:
+        tensors = read_tensors(path)
+        matrices = {
+            scope: spectra.effective_matrix(tensors, scope, network.inhibitory_inputs)
+            for scope in scopes
+        }
+        return {
+            scope: spectra.spectrum(matrix)
+            for scope, matrix in matrices.items()
+            if matrix is not None
+        }
+
+    found = Spectra(network.name, read(initial), read(trained))
+    if not found.trained:
+        raise ExperimentError(
+            f"{network.name!r} has no matrix of {', '.join(scopes)} with "
+            f"{network.inhibitory_inputs} inhibitory inputs"
+        )
+    return found

@@ -161,21 +161,31 @@ def write_results(
     experiment: Experiment, results: list[NetworkResult], runner: Runner
 ) -> None:
     output = runner.output
-    weights = []
+    seed = experiment.seeds[0]
+
+    def parameters(result: NetworkResult) -> tuple[pathlib.Path, pathlib.Path]:
+        """Files of the first seed's, before and after training."""
+        return (
+            runner.initial_parameters(result.network, seed),
+            runner.checkpoint(final_run(experiment, result, seed)),
+        )
+
+    trained = [result for result in results if not result.finals[0].diverged]
+    weights, spectra = [], []
     if experiment.histograms:
-        seed = experiment.seeds[0]
         weights = [
             report.read_weights(
-                result.network.name,
-                experiment.histograms,
-                runner.initial_parameters(result.network, seed),
-                runner.checkpoint(final_run(experiment, result, seed)),
+                result.network.name, experiment.histograms, *parameters(result)
             )
-            for result in results
-            if not result.finals[0].diverged
+            for result in trained
         ]
         plots.draw_histograms(experiment, weights, output / "histograms.svg")
-    (output / "table.md").write_text(report.page(experiment, results, weights))
+    if experiment.spectra:
+        spectra = [
+            report.read_spectra(result.network, experiment.spectra, *parameters(result))
+            for result in trained
+        ]
+    (output / "table.md").write_text(report.page(experiment, results, weights, spectra))
     report.write_results(experiment, results, output / "results.csv")
     report.write_curves(experiment, results, output / "curves.csv")
     plots.draw_curves(experiment, results, output / "curves.svg")
@@ -239,7 +249,7 @@ def main() -> None:
             data,
             output,
             arguments.threads,
-            keep_checkpoints=bool(experiment.histograms),
+            keep_checkpoints=bool(experiment.histograms or experiment.spectra),
         )
         results = run_experiment(experiment, runner)
         write_results(experiment, results, runner)

@@ -122,11 +122,14 @@ private:
       Value w = b.random(Distribution::Uniform, 1 / std::sqrt(d), shape);
       return hasOneSign ? b.magnitude(w) : w;
     }
-    case model::Dense::LOGNORMAL: {
+    case model::Dense::LOGNORMAL:
+    case model::Dense::LOGNORMAL_FAN_OUT: {
       // The authors' exponentiated gradient: mean / deviation = 1.5 before the
-      // random signs, and a second moment of gain / d.
+      // random signs, and a second moment of gain / fan.
       constexpr double ratio = 1.5;
-      double deviation = std::sqrt(gain / d / (1 + ratio * ratio));
+      double fan =
+          message.initialization() == model::Dense::LOGNORMAL ? d : units;
+      double deviation = std::sqrt(gain / fan / (1 + ratio * ratio));
       Value w = b.random(Distribution::Lognormal, deviation, shape,
                          ratio * deviation);
       return hasOneSign ? w : b.randomSigns(w);

@@ -29,6 +29,12 @@ public:
         *excitatory * *inhibitory > kMaxWeights)
       place.error("inhibitory") << "excitatory times inhibitory is more than "
                                 << kMaxWeights << " weights";
+    numerator = checkNumerator(place, 2).value_or(1);
+    if (message.has_numerator() &&
+        getRule() != model::EiDense::MEAN_EXCITATION &&
+        getRule() != model::EiDense::LOGNORMAL_MEAN_EXCITATION)
+      place.error("numerator") << "is for initialization: MEAN_EXCITATION or "
+                                  "LOGNORMAL_MEAN_EXCITATION";
     place.checkEnums();
     if (!excitatory)
       return std::nullopt;
@@ -37,10 +43,7 @@ public:
 
   void addParameters(ParameterBuilder &b) const override {
     int64_t d = inputs, ne = message.excitatory(), ni = message.inhibitory();
-    auto rule = message.initialization();
-    if (rule == model::EiDense::DEFAULT)
-      rule = isDivisive() ? model::EiDense::EXPONENTIAL
-                          : model::EiDense::MEAN_EXCITATION;
+    auto rule = getRule();
 
     // The authors' scales: inputs of hidden layers are taken to have
     // E[x^2] = 1 and E[x]^2 = 1 / (2 pi). docs/model.md derives them.
@@ -50,8 +53,8 @@ public:
                              : std::sqrt(twoPi / (fanIn * (twoPi - 1)));
     bool isLognormal = rule == model::EiDense::LOGNORMAL_MEAN_EXCITATION;
     if (rule == model::EiDense::MEAN_EXCITATION || isLognormal)
-      sigma = ne == 1 ? std::sqrt(2 / fanIn)
-                      : std::sqrt(2 * static_cast<double>(ne) /
+      sigma = ne == 1 ? std::sqrt(numerator / fanIn)
+                      : std::sqrt(numerator * static_cast<double>(ne) /
                                   (fanIn * static_cast<double>(ne - 1)));
     // Of mean and deviation `scale`.
     auto draw = [&](double scale, ArrayRef<int64_t> shape) {
@@ -96,8 +99,16 @@ private:
     return message.inhibition() == model::EiDense::DIVISIVE;
   }
 
+  model::EiDense::Initialization getRule() const {
+    if (message.initialization() != model::EiDense::DEFAULT)
+      return message.initialization();
+    return isDivisive() ? model::EiDense::EXPONENTIAL
+                        : model::EiDense::MEAN_EXCITATION;
+  }
+
   model::EiDense message;
   int64_t inputs = 0;
+  double numerator = 0;
 };
 
 } // namespace

@@ -26,7 +26,7 @@ public:
     auto excitatory = place.checkSize("excitatory");
     auto inhibitory = place.checkSize("inhibitory");
     auto ofInput = place.checkSize("inhibitory_input", inhibitory.value_or(1));
-    numerator = checkNumerator(place).value_or(1);
+    numerator = checkNumerator(place, 1.0 / 3).value_or(1);
     drawnShare = checkDrawnShare(place, message.has_drawn_share(), isHybrid());
     for (StringRef field : {"dropconnect", "dropconnect_input"})
       place.checkNumber(
@@ -47,10 +47,13 @@ public:
   }
 
   void addParameters(ParameterBuilder &b) const override {
-    addHalf(b, kInput, recurrence.inputs, inputInterneurons,
+    int64_t d = recurrence.inputs, ne = recurrence.units;
+    bool countsInputs = message.input_scale() == model::EiRecurrent::INPUTS;
+    addHalf(b, kInput, d, inputInterneurons, countsInputs ? d : ne,
             /*copiesMean=*/true, /*isMixed=*/false);
-    b.addBias(b.filled({recurrence.units}, 0), /*reach=*/std::nullopt, kInput);
-    addHalf(b, kState, recurrence.units, message.inhibitory(),
+    b.addBias(b.filled({ne}, 0), /*reach=*/std::nullopt, kInput);
+    // For mixed weights the code counts the inputs.
+    addHalf(b, kState, ne, message.inhibitory(), isHybrid() ? d : ne,
             message.interneurons() == model::EiRecurrent::MEAN_EXCITATION,
             isHybrid());
     recurrence.addInitialState(b, Sign::Nonneg);
@@ -80,16 +83,15 @@ private:
   /// The number of parameters of a half, without the bias.
   unsigned countHalf() const { return isDivisive() ? 5 : 3; }
 
-  /// The parameters of one half, with d inputs and ni interneurons. Weights
-  /// that are mixed are so with the identity.
+  /// The parameters of one half, with d inputs and ni interneurons. Their
+  /// squared scale is divided by `counted`. Weights that are mixed are so with
+  /// the identity.
   void addHalf(ParameterBuilder &b, StringRef half, int64_t d, int64_t ni,
-               bool copiesMean, bool isMixed) const {
-    // The authors' scale: it counts the units for both halves, and for mixed
-    // weights the inputs. docs/model.md has the rules.
+               int64_t counted, bool copiesMean, bool isMixed) const {
+    // docs/model.md has the rules.
     auto ne = static_cast<double>(recurrence.units);
-    auto counted = isMixed ? static_cast<double>(recurrence.inputs) : ne;
-    double sigma =
-        std::sqrt(numerator / counted * (ne == 1 ? 1 : ne / (ne - 1)));
+    double sigma = std::sqrt(numerator / static_cast<double>(counted) *
+                             (ne == 1 ? 1 : ne / (ne - 1)));
     bool isLognormal =
         message.distribution() != model::EiRecurrent::EXPONENTIAL;
     double mean =

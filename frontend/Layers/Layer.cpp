@@ -75,3 +75,10 @@ bool mlir::dann::checkWeights(const FileMessage &message, StringRef field,
                        << " weights";
   return false;
 }
+
+std::optional<double> mlir::dann::checkNumerator(const FileMessage &message,
+                                                 double otherwise) {
+  return message.checkNumber(
+      "numerator", "a positive number",
+      [](double numerator) { return numerator > 0; }, otherwise);
+}

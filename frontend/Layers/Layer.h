@@ -65,6 +65,11 @@ int64_t getNumElements(ArrayRef<int64_t> shape);
 bool checkWeights(const FileMessage &message, StringRef field, int64_t units,
                   int64_t inputs);
 
+/// The numerator of the squared scale of initial weights; `otherwise` if not
+/// given, and nothing after an error.
+std::optional<double> checkNumerator(const FileMessage &message,
+                                     double otherwise);
+
 /// How many inputs of a ColumnEI layer are of which polarity.
 struct ColumnPartition {
   int64_t excitatory = 0, inhibitory = 0;

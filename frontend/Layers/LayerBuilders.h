@@ -22,14 +22,32 @@ struct Parameter {
   Value initial; // in @init
 };
 
-/// Builds the initial values of parameters, in `@init`.
-class ParameterBuilder {
+/// What layers are built with in both functions.
+class LayerBuilder {
 public:
-  /// `splitsBiases`: as addBias() says.
+  /// For what has no form of its own here.
+  OpBuilder &getBuilder() { return builder; }
+  LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }
+  Location getLoc() const { return loc; }
+  FloatType getElementType() const { return elementType; }
+
+protected:
+  LayerBuilder(OpBuilder &builder, FloatType elementType, bool splitsBiases)
+      : builder(builder), elementType(elementType), splitsBiases(splitsBiases),
+        loc(builder.getUnknownLoc()) {}
+
+  OpBuilder &builder;
+  FloatType elementType;
+  bool splitsBiases; // as ParameterBuilder::addBias() says
+  Location loc;      // of the current layer
+};
+
+/// Builds the initial values of parameters, in `@init`.
+class ParameterBuilder : public LayerBuilder {
+public:
   ParameterBuilder(OpBuilder &builder, FloatType elementType, Value seed,
                    bool splitsBiases)
-      : builder(builder), elementType(elementType), seed(seed),
-        loc(builder.getUnknownLoc()), splitsBiases(splitsBiases) {}
+      : LayerBuilder(builder, elementType, splitsBiases), seed(seed) {}
 
   /// The layer whose parameters come next.
   void startLayer(StringRef name, Location layerLoc) {
@@ -75,31 +93,21 @@ public:
   /// All entries times `factor`.
   Value scale(Value tensor, double factor);
 
-  /// For what has no form of its own here.
-  OpBuilder &getBuilder() { return builder; }
-  LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }
-  Location getLoc() const { return loc; }
-  FloatType getElementType() const { return elementType; }
-
 private:
-  OpBuilder &builder;
-  FloatType elementType;
   Value seed;
   std::string prefix;
-  Location loc;
-  bool splitsBiases;
   int64_t numStreams = 0;
   SmallVector<Parameter> parameters;
 };
 
 /// Builds the network, in `@forward`.
-class ForwardBuilder {
+class ForwardBuilder : public LayerBuilder {
 public:
   /// `parameters` are the values of all parameters of the network.
   ForwardBuilder(OpBuilder &builder, FloatType elementType,
                  ValueRange parameters, bool splitsBiases)
-      : builder(builder), elementType(elementType), remaining(parameters),
-        loc(builder.getUnknownLoc()), splitsBiases(splitsBiases) {}
+      : LayerBuilder(builder, elementType, splitsBiases),
+        remaining(parameters) {}
 
   void startLayer(Location layerLoc) { loc = layerLoc; }
 
@@ -127,17 +135,8 @@ public:
   /// [B, sample...] of the network's element type.
   RankedTensorType getBatchType(ArrayRef<int64_t> sample) const;
 
-  OpBuilder &getBuilder() { return builder; }
-  LinalgBuilder getLinalg() { return LinalgBuilder(builder, loc); }
-  Location getLoc() const { return loc; }
-  FloatType getElementType() const { return elementType; }
-
 private:
-  OpBuilder &builder;
-  FloatType elementType;
   ValueRange remaining;
-  Location loc;
-  bool splitsBiases;
 };
 
 } // namespace mlir::dann

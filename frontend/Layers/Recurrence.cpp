@@ -131,12 +131,6 @@ Value Recurrence::buildEi(ForwardBuilder &b, Value x, ValueRange parameters,
       });
 }
 
-std::optional<double> mlir::dann::checkNumerator(const FileMessage &message) {
-  return message.checkNumber(
-      "numerator", "a positive number",
-      [](double numerator) { return numerator > 0; }, 1.0 / 3);
-}
-
 double mlir::dann::checkDrawnShare(const FileMessage &message, bool isGiven,
                                    bool isHybrid) {
   constexpr double otherwise = 0.25;

@@ -60,9 +60,6 @@ struct Recurrence {
                 double dropconnect) const;
 };
 
-/// Whether a squared scale of initial weights is usable, 1/3 if not given.
-std::optional<double> checkNumerator(const FileMessage &message);
-
 /// The share of drawn weights in hybrid ones, 0.25 if not given; an error where
 /// it has no meaning.
 double checkDrawnShare(const FileMessage &message, bool isGiven, bool isHybrid);

@@ -20,7 +20,7 @@ public:
                                    ArrayRef<int64_t> input) override {
     bool isSequence = recurrence.check(place, input);
     auto units = place.checkSize("units");
-    numerator = checkNumerator(place).value_or(1);
+    numerator = checkNumerator(place, 1.0 / 3).value_or(1);
     if (message.has_numerator() &&
         (message.initialization() == model::Recurrent::IDENTITY_MATRIX ||
          message.initialization() == model::Recurrent::ORTHOGONAL))

@@ -12,6 +12,7 @@ import numpy
 import description
 import report
 import run
+import spectra
 from description import Claim, Experiment, Network, Search
 from report import NetworkResult
 from runs import Outcome
@@ -97,6 +98,51 @@ assert math.isclose(report.skewness(numpy.array([0.0, 0.0, 3.0])), math.sqrt(0.5
 assert report.shape_cells(numpy.array([1.0, 1.0])) == ["0.00", ""]
 assert list(report.logarithms(numpy.array([0.0, -1.0]))) == [0.0]
 
+# Spectra: the entropy of the identity is 1, that of singular values 3 and 1 the
+# entropy of a coin that falls so three times of four, that of rank one 0.
+def entropy(matrix):
+    return spectra.spectrum(numpy.array(matrix)).entropy
+
+
+assert math.isclose(entropy(numpy.eye(7)), 1)
+coin = -(0.75 * math.log2(0.75) + 0.25 * math.log2(0.25))
+assert math.isclose(entropy([[0.0, 3.0], [-1.0, 0.0]]), coin)
+assert math.isclose(entropy([[0.0, 3.0, 0.0], [-1.0, 0.0, 0.0]]), coin)
+assert math.isclose(entropy(numpy.ones((5, 5))), 0, abs_tol=1e-12)
+assert math.isnan(entropy(numpy.zeros((2, 2))))
+# A turn that doubles has two complex eigenvalues of magnitude 2; a shear's
+# radius is less than its largest singular value, the golden ratio.
+turn = spectra.spectrum(2 * numpy.array([[0.6, -0.8], [0.8, 0.6]]))
+assert math.isclose(turn.radius, 2) and numpy.allclose(turn.singular_values, 2)
+shear = spectra.spectrum(numpy.array([[1.0, 1.0], [0.0, 1.0]]))
+assert math.isclose(shear.radius, 1, rel_tol=1e-6)
+assert math.isclose(shear.singular_values[0], (1 + math.sqrt(5)) / 2)
+assert spectra.spectrum(numpy.ones((2, 3))).radius is None
+assert report.spectrum_cells(shear) == ["1.00", "1.62", "0.850"]
+# What is measured: excitation less inhibition, or W with the signs of its inputs.
+layer = {
+    "0.w.wex": numpy.array([[1.0, 2.0], [3.0, 4.0]]),
+    "0.w.wix": numpy.array([[1.0, 1.0]]),
+    "0.w.wei": numpy.array([[1.0], [2.0]]),
+    "1.w.w": numpy.array([[1.0, 2.0], [3.0, 4.0]]),
+    "1.w": numpy.array([1.0]),
+}
+assert (spectra.effective_matrix(layer, "0.w", 0) == [[0, 1], [1, 2]]).all()
+assert (spectra.effective_matrix(layer, "1.w", 0) == layer["1.w.w"]).all()
+assert (spectra.effective_matrix(layer, "1.w", 1) == [[1, -2], [3, -4]]).all()
+assert spectra.effective_matrix(layer, "0.w", 1) is None
+assert spectra.effective_matrix(layer, "1.w", 3) is None
+assert spectra.effective_matrix(layer, "1", 0) is None
+header = b'{"0.b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+biases = directory / "biases.safetensors"
+biases.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+try:
+    report.read_spectra(network, ("0", "1"), biases, biases)
+except description.ExperimentError as error:
+    assert str(error) == "'net' has no matrix of 0, 1 with 0 inhibitory inputs"
+else:
+    raise AssertionError("no error: there is no matrix")
+
 # The descriptions that come with dann can be read.
 kept = sorted(experiments.glob("*.toml"))
 assert kept
@@ -142,6 +188,11 @@ expect_error(
     change("{ inhibitory = [1, 16] }", "{ inhibitory = [1, 16], units = [3] }"),
     "the names of a sweep have to have as many values each",
 )
+expect_error(
+    change("sweep = {", "inhibitory_inputs = -1\nsweep = {"),
+    "network 2: inhibitory_inputs has to be a positive whole number, not -1",
+)
+expect_error(change('["0", "1"]', '["0", "0"]'), "spectra has to be a list of different matrices")
 expect_error(change('"DANN that diverges"', '"DANN"'), "more than one network called 'DANN'")
 expect_error(change('compare = ["DANN", ', 'compare = ["dann", '), "claim 1: compare has to be")
 expect_error(change('what = "learning_rate"', 'what = "rate"'), "claim 2: what has to be one of test_error")

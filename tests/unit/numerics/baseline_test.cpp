@@ -229,7 +229,7 @@ protected:
 
 TEST_F(Distributions, HeNormal) {
   expect_moments(values("he.w"), 0, std::sqrt(1.0 / 200), "first layer");
-  expect_moments(values("11.w"), 0, std::sqrt(2.0 / 300), "last layer");
+  expect_moments(values("13.w"), 0, std::sqrt(2.0 / 200), "last layer");
 }
 
 TEST_F(Distributions, XavierUniform) {
@@ -267,6 +267,8 @@ TEST_F(Distributions, LognormalOfBothSigns) {
   double variance = std::log(1 + 1 / (1.5 * 1.5));
   expect_moments(logarithms, std::log(1.5 * deviation) - variance / 2,
                  std::sqrt(variance), "log |lognormal|");
+  // The units count, 150 of 300 inputs each.
+  expect_moments(values("fan_out.w"), 0, std::sqrt(2.0 / 150), "fan_out");
 }
 
 TEST_F(Distributions, FixedPolarities) {
@@ -317,6 +319,11 @@ TEST_F(Distributions, LognormalMeanExcitation) {
                                 wei.begin() + std::ptrdiff_t(j * 30 + 30), 0.0),
                 1, 1e-14);
   }
+}
+
+TEST_F(Distributions, MeanExcitationOfAnyScale) {
+  double sigma = std::sqrt(0.5 * 200 / (150 * 199.0));
+  expect_moments(values("numerator.wex"), sigma, sigma, "wex");
 }
 
 TEST(ColumnEi, FirstLayerSubtractsTheMeanPixel) {

@@ -154,6 +154,16 @@ TEST_F(RecurrentValues, ExcitatoryUnits) {
   EXPECT_GT(moments_of(wei).deviation, 0.5 / 20);
 }
 
+TEST_F(RecurrentValues, ScaleOfTheInputByItsNumber) {
+  // 60 inputs of 100 units.
+  double ofInput = std::sqrt(2.0 / 60 * 100 / 99);
+  std::vector<double> wex = values("inputs.u.wex");
+  expect_moments(wex, ofInput, ofInput, "u.wex");
+  expect_mean_rows(values("inputs.u.wix"), wex, 60, 1);
+  double ofState = std::sqrt(2.0 / 100 * 100 / 99);
+  expect_moments(values("inputs.w.wex"), ofState, ofState, "w.wex");
+}
+
 TEST_F(RecurrentValues, LognormalExcitatoryUnits) {
   double sigma = std::sqrt(1 / 3.0 / 160 * 160 / 159);
   std::vector<double> wex = values("lognormal.w.wex"), logarithms = wex;
