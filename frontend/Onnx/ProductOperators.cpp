@@ -159,17 +159,13 @@ LogicalResult importGemm(Node &node) {
     return node.emitError()
            << "the summand " << c.getType()
            << " does not broadcast to the product " << product.getType();
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.elementwise(terms, x.dataType, [&](B &b, ValueRange arguments) {
         Value value = scale(b, arguments[0], alpha);
         if (terms.size() > 1)
           value = add(b, value, scale(b, arguments[1], beta));
         return value;
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 constexpr OperatorEntry kOperators[] = {

@@ -132,17 +132,13 @@ LogicalResult importQuantizeLinear(Node &node) {
       return failure();
     operands.push_back(*aligned);
   }
-  FailureOr<Tensor> result = applyParameters(
+  return node.setResult(applyParameters(
       node, operands, dataType, [&](B &b, ValueRange arguments) {
         Value value = node.convertScalar(b, arguments[0], x.dataType, kFloat);
         value = arith::DivFOp::create(b, value, arguments[1]);
         return quantize(node, b, value, zeroPoint ? arguments[2] : Value(),
                         dataType);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importDequantizeLinear(Node &node) {
@@ -165,7 +161,7 @@ LogicalResult importDequantizeLinear(Node &node) {
       return failure();
     operands.push_back(*aligned);
   }
-  FailureOr<Tensor> result = applyParameters(
+  return node.setResult(applyParameters(
       node, operands, kFloat, [&](B &b, ValueRange arguments) -> Value {
         Value value = node.convertScalar(b, arguments[0], x.dataType, kInt32);
         if (zeroPoint)
@@ -174,11 +170,7 @@ LogicalResult importDequantizeLinear(Node &node) {
               node.convertScalar(b, arguments[2], x.dataType, kInt32));
         return arith::MulFOp::create(
             b, node.convertScalar(b, value, kInt32, kFloat), arguments[1]);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importDynamicQuantizeLinear(Node &node) {
@@ -591,13 +583,9 @@ FailureOr<Tensor> convolveQuantized(Node &node, Tensor x, Tensor xZeroPoint,
 }
 
 LogicalResult importConvInteger(Node &node) {
-  FailureOr<Tensor> result =
-      convolveQuantized(node, node.getInput(0), node.getInput(2),
-                        node.getInput(1), node.getInput(3));
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(convolveQuantized(node, node.getInput(0),
+                                          node.getInput(2), node.getInput(1),
+                                          node.getInput(3)));
 }
 
 LogicalResult importQLinearConv(Node &node) {
@@ -626,12 +614,8 @@ LogicalResult importQLinearConv(Node &node) {
   FailureOr<Tensor> zeroPoint = align(node, node.getInput(7), 1, rank);
   if (failed(xScale) || failed(wScale) || failed(scale) || failed(zeroPoint))
     return failure();
-  FailureOr<Tensor> result =
-      requantize(node, *sum, *xScale, *wScale, *scale, *zeroPoint);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      requantize(node, *sum, *xScale, *wScale, *scale, *zeroPoint));
 }
 
 constexpr OperatorEntry kOperators[] = {
