@@ -49,12 +49,8 @@ LogicalResult importConstant(Node &node) {
 }
 
 LogicalResult importConstantOfShape(Node &node) {
-  std::optional<SmallVector<int64_t>> shape = node.getKnownInts(0);
-  if (!shape)
-    shape = node.getDeclaredShape(0);
-  if (!shape)
-    return node.emitError() << "the shape is not known at compile time";
-  if (failed(node.checkSize(*shape)))
+  FailureOr<SmallVector<int64_t>> shape = node.getShape(0);
+  if (failed(shape) || failed(node.checkSize(*shape)))
     return failure();
   const proto::TensorProto *value = node.getTensor("value");
   if (!value) {

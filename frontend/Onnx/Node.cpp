@@ -69,6 +69,15 @@ std::optional<SmallVector<int64_t>> Node::getDeclaredShape(int index) {
   return shape;
 }
 
+FailureOr<SmallVector<int64_t>> Node::getShape(int input) {
+  std::optional<SmallVector<int64_t>> shape = getKnownInts(input);
+  if (!shape)
+    shape = getDeclaredShape(0);
+  if (!shape)
+    return emitError() << "the shape is not known at compile time";
+  return *shape;
+}
+
 void Node::setOutput(int index, Tensor tensor) {
   if (hasOutput(index))
     graph.bind(node.output(index), tensor);

@@ -85,6 +85,9 @@ public:
   /// The shape that the model declares for an output, if it does and all of it
   /// is known; for operators whose results depend on values.
   std::optional<SmallVector<int64_t>> getDeclaredShape(int index);
+  /// The shape that an input gives or, if it is not known, the declared one of
+  /// output 0; reports that there is none.
+  FailureOr<SmallVector<int64_t>> getShape(int input);
   void setOutput(int index, Tensor tensor);
   /// Sets output 0, unless there is none.
   LogicalResult setResult(FailureOr<Tensor> result);

@@ -237,12 +237,8 @@ LogicalResult importTranspose(Node &node) {
 
 LogicalResult importExpand(Node &node) {
   Tensor x = node.getInput(0);
-  std::optional<SmallVector<int64_t>> shape = node.getKnownInts(1);
-  if (!shape)
-    shape = node.getDeclaredShape(0);
-  if (!shape)
-    return node.emitError() << "the shape is not known at compile time";
-  if (failed(node.checkSize(*shape)))
+  FailureOr<SmallVector<int64_t>> shape = node.getShape(1);
+  if (failed(shape) || failed(node.checkSize(*shape)))
     return failure();
   // Both ways: where the shape has a 1, the input keeps its extent.
   Tensor target{node.linalg().empty(node.getSizes(*shape), x.getElementType()),
