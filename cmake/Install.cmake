@@ -64,12 +64,19 @@ if(DANN_BUILD_COMPILER)
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT compiler)
   install(TARGETS dann-compile dann-opt
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT compiler)
-  # bash looks for a file of the command's name.
-  set(dann_completions ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  # bash and fish look for a file of the command's name, zsh for a first line that
+  # names the commands, in the directory that Debian gives to packages.
   foreach(tool dann-compile dann-opt)
     install(FILES tools/completions/dann-compile.bash
-      DESTINATION ${dann_completions} RENAME ${tool} COMPONENT compiler)
+      DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+      RENAME ${tool} COMPONENT compiler)
+    install(FILES tools/completions/dann-compile.fish
+      DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+      RENAME ${tool}.fish COMPONENT compiler)
   endforeach()
+  install(FILES tools/completions/_dann-compile
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+    COMPONENT compiler)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/dann-compiler
     RENAME copyright COMPONENT compiler)
   # Man pages are what the tools say of themselves.

@@ -109,9 +109,9 @@ public:
   PendingFile(StringRef path, Location loc) : path(path), loc(loc) {}
   ~PendingFile() {
     if (descriptor >= 0)
-      llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
+      (void)llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
     if (!temporary.empty())
-      llvm::sys::fs::remove(temporary);
+      (void)llvm::sys::fs::remove(temporary);
   }
 
   LogicalResult create(unsigned mode) {
@@ -397,8 +397,11 @@ mlir::dann::compileOnnx(StringRef path,
   OnnxModels onnx;
   return compileModule(
       [&](Reach reach) -> OwningOpRef<ModuleOp> {
-        if (training && !(settings = readSettings(*training, loc)))
-          return nullptr;
+        if (training) {
+          settings = readSettings(*training, loc);
+          if (!settings)
+            return nullptr;
+        }
         return importOnnxModel(path, settings, onnx, reach, context);
       },
       onnx, options, context);

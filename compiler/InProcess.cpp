@@ -77,7 +77,7 @@ public:
                         "cannot create a temporary directory: " +
                             error.message());
   }
-  ~TemporaryDirectory() { llvm::sys::fs::remove_directories(path); }
+  ~TemporaryDirectory() { (void)llvm::sys::fs::remove_directories(path); }
   TemporaryDirectory(const TemporaryDirectory &) = delete;
 
   std::string getFile(llvm::StringRef name) const {
@@ -171,7 +171,8 @@ dann::Compilation dann::compile(const std::string &path,
   if (const std::optional<OnnxTrainingOptions> &given = options.training)
     training = {given->learning_rate, given->batch_size,
                 given->epochs,        given->input_minimum,
-                given->input_maximum, given->correct_inhibition};
+                given->input_maximum, given->correct_inhibition,
+                given->optimizer};
   return compileWith(options, [&](const mlir::dann::CompileOptions &to,
                                   mlir::MLIRContext &context) {
     return mlir::dann::compileOnnx(path, training, to, context);

@@ -42,7 +42,7 @@ void InitialValues::layOut(::dann::proto::Program &program) {
         continue;
       value.offset = llvm::alignTo(size, kAlignment);
       size = value.offset + getByteSize(value.elements);
-      parameter.set_initial_offset(value.offset);
+      parameter.set_initial_offset(int64_t(value.offset));
     }
 }
 

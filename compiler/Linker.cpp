@@ -101,6 +101,6 @@ LogicalResult mlir::dann::link(StringRef objectPath, StringRef outputPath,
         error.attachNote() << line;
     }
   }
-  llvm::sys::fs::remove(log);
+  (void)llvm::sys::fs::remove(log);
   return success(status == 0);
 }

@@ -73,8 +73,8 @@ static void describeEntryPoint(func::FuncOp function,
       updated.insert(updates.getInt());
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
     addArgument(entry, type, function.getArgAttrDict(i),
-                updated.contains(i) ? proto::Argument::UPDATE
-                                    : proto::Argument::READ);
+                updated.contains(int64_t(i)) ? proto::Argument::UPDATE
+                                             : proto::Argument::READ);
   for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
     if (!function.getResultAttr(i, DannDialect::kUpdatesAttr))
       addArgument(entry, type, function.getResultAttrDict(i),
@@ -114,35 +114,33 @@ static void describeParameters(func::FuncOp forward, proto::Program &program) {
   }
 }
 
+/// The name, element type and shape of a tensor that sessions keep.
+template <typename T>
+static void describeTensor(StringAttr name, Type type, T &described) {
+  auto tensor = cast<RankedTensorType>(type);
+  described.set_name(name.str());
+  described.set_element_type(toElementType(tensor.getElementType()));
+  for (int64_t size : tensor.getShape())
+    described.add_shape(size);
+}
+
 /// The derived tensors, from the function that computes them.
 static void describeDerivedTensors(func::FuncOp prepare,
                                    proto::Program &program) {
-  for (auto [i, type] : llvm::enumerate(prepare.getResultTypes())) {
-    auto tensor = cast<RankedTensorType>(type);
-    proto::DerivedTensor &derived = *program.add_derived_tensors();
-    derived.set_name(
-        prepare.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr)
-            .str());
-    derived.set_element_type(toElementType(tensor.getElementType()));
-    for (int64_t size : tensor.getShape())
-      derived.add_shape(size);
-  }
+  for (auto [i, type] : llvm::enumerate(prepare.getResultTypes()))
+    describeTensor(
+        prepare.getResultAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
+        type, *program.add_derived_tensors());
 }
 
 /// What the optimizer keeps, from the training step.
 static void describeStates(func::FuncOp trainStep, proto::Program &program) {
   for (auto [i, type] : llvm::enumerate(trainStep.getArgumentTypes())) {
     auto role = trainStep.getArgAttrOfType<RoleAttr>(i, DannDialect::kRoleAttr);
-    if (!role || role.getValue() != Role::State)
-      continue;
-    auto tensor = cast<RankedTensorType>(type);
-    proto::StateTensor &state = *program.add_state_tensors();
-    state.set_name(
-        trainStep.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr)
-            .str());
-    state.set_element_type(toElementType(tensor.getElementType()));
-    for (int64_t size : tensor.getShape())
-      state.add_shape(size);
+    if (role && role.getValue() == Role::State)
+      describeTensor(
+          trainStep.getArgAttrOfType<StringAttr>(i, DannDialect::kNameAttr),
+          type, *program.add_state_tensors());
   }
 }
 

@@ -133,7 +133,7 @@ public:
     bool rounds = stage.name == "dann-use-bf16";
     if (rounds)
       tolerance = kRounding;
-    if (!ranges)
+    if (!hasRanges)
       readRanges(stage.module);
     Location loc = UnknownLoc::get(stage.module.getContext());
     // Much of a compilation finds nothing to do.
@@ -173,7 +173,8 @@ private:
   double tolerance;
   std::optional<OperationFingerPrint> last; // of the module checked last
   // Of inputs, by name.
-  std::optional<llvm::StringMap<std::pair<double, double>>> ranges;
+  llvm::StringMap<std::pair<double, double>> ranges;
+  bool hasRanges = false; // they have been read
   Results expected;
   TensorMap parameters;
 };
@@ -266,7 +267,7 @@ StageChecker::build(CompiledStage stage) {
 //===----------------------------------------------------------------------===//
 
 void StageChecker::readRanges(ModuleOp module) {
-  ranges.emplace();
+  hasRanges = true;
   auto forward = module.lookupSymbol<func::FuncOp>("forward");
   for (unsigned i = 0, e = forward ? forward.getNumArguments() : 0; i < e;
        ++i) {
@@ -274,7 +275,7 @@ void StageChecker::readRanges(ModuleOp module) {
     auto range =
         forward.getArgAttrOfType<DenseF64ArrayAttr>(i, DannDialect::kRangeAttr);
     if (name && range)
-      (*ranges)[name] = {range[0], range[1]};
+      ranges[name] = {range[0], range[1]};
   }
 }
 
@@ -305,8 +306,8 @@ TensorMap StageChecker::makeInputs(const ::dann::Description &program,
     Shape shape = argument.shape;
     if (!shape.empty() && shape[0] == ::dann::kBatch)
       shape[0] = kSamples;
-    auto [minimum, maximum] = ranges->contains(argument.name)
-                                  ? ranges->lookup(argument.name)
+    auto [minimum, maximum] = ranges.contains(argument.name)
+                                  ? ranges.lookup(argument.name)
                                   : std::pair<double, double>(0, 1);
     Tensor values(::dann::ElementType::F64, shape);
     auto type = argument.element_type;

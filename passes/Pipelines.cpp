@@ -72,8 +72,7 @@ const Pipeline mlir::dann::kBufferPipeline = {
 const Pipeline mlir::dann::kKernelPipeline = {
     "dann-kernel-pipeline",
     "Takes linalg on tensors: makes loops on buffers and calls of kernels, "
-    "shared "
-    "by threads, with all memory planned.",
+    "shared by threads, with all memory planned.",
     R"(dann-select-kernels,
        dann-arrange-convolutions,
        canonicalize,
@@ -130,8 +129,7 @@ std::string mlir::dann::buildKernelPipeline(const KernelOptions &options) {
 const Pipeline mlir::dann::kLlvmPipeline = {
     "dann-llvm-pipeline",
     "Takes loops on buffers: lowers them to the LLVM dialect, with entry "
-    "points "
-    "in the form in which the runtime calls them.",
+    "points in the form in which the runtime calls them.",
     R"(dann-lower-entry-points,
        expand-strided-metadata,
        lower-affine,

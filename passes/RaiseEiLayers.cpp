@@ -51,25 +51,20 @@ void report(Location loc, const std::string &fault) {
 
 /// Says which initial values Dale's law forbids.
 Fault checkSigns(Role role, ElementsAttr initial) {
-  std::optional<FloatElements> elements = FloatElements::of(initial);
-  if (!elements)
+  std::optional<WrongSigns> wrong =
+      findWrongSigns(initial, /*isNonnegative=*/true);
+  if (!wrong)
     return ("the initial values of its " + stringifyRole(role) +
             " are not known")
         .str();
-  int64_t count = 0, first = 0;
-  for (int64_t i = 0, e = initial.getNumElements(); i < e; ++i)
-    if (!((*elements)[i] >= 0) && ++count == 1)
-      first = i;
-  if (count == 0)
+  if (wrong->count == 0)
     return std::nullopt;
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << stringifyRole(role) << " has " << count << " negative "
-     << (count == 1 ? "entry, at [" : "entries, first at [");
-  SmallVector<int64_t> strides =
-      computeStrides(initial.getShapedType().getShape());
-  llvm::interleaveComma(delinearize(first, strides), os);
-  os << "] = " << llvm::format("%g", (*elements)[first]);
+  os << stringifyRole(role) << " has " << wrong->count << " negative "
+     << (wrong->count == 1 ? "entry, at [" : "entries, first at [");
+  llvm::interleaveComma(wrong->first, os);
+  os << "] = " << llvm::format("%g", wrong->value);
   return text;
 }
 

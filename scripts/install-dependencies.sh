@@ -16,9 +16,9 @@ build=(
   dataset-fashion-mnist
 )
 test=(
-  libgtest-dev libgmock-dev libonnx-testdata clang-format-14
+  libgtest-dev libgmock-dev libonnx-testdata clang-format-14 clang-tidy-22
   python3 python3-numpy python3-matplotlib
-  dpkg-dev file pkg-config shellcheck doxygen graphviz help2man
+  dpkg-dev file pkg-config shellcheck doxygen graphviz help2man zsh fish
 )
 benchmark=(
   python3 python3-numpy python3-torch python3-onnx python3-matplotlib
@@ -76,10 +76,12 @@ apt_get() {
 
 # Those of the arguments that apt could not install from the lists it has.
 unavailable_of() {
-  local package
+  local package policy
   for package in "$@"; do
-    LC_ALL=C apt-cache policy "$package" 2>/dev/null |
-      grep -q '^  Candidate: [^(]' || echo "$package"
+    # Not through a pipe: grep may end before apt-cache has written all, which
+    # pipefail takes for a failure.
+    policy=$(LC_ALL=C apt-cache policy "$package" 2>/dev/null) || true
+    grep -q '^  Candidate: [^(]' <<<"$policy" || echo "$package"
   done
 }
 install() {

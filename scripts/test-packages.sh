@@ -45,6 +45,8 @@ dann-compile examples/embed/bars.txtpb --emit=mlir -o bars.mlir
 dann-opt --dann-graph-pipeline bars.mlir -o /dev/null
 test -s /usr/share/man/man1/dann-compile.1.gz
 test -s /usr/share/bash-completion/completions/dann-compile
+test -s /usr/share/fish/vendor_completions.d/dann-compile.fish
+test -s /usr/share/zsh/vendor-completions/_dann-compile
 END
 
 echo "making a root and installing the packages"

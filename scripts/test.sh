@@ -7,6 +7,7 @@
 # Of the stages, only those that are named run:
 #   style       formatting, scripts, check lines and layers: what needs no build
 #   build       all of it
+#   tidy        clang-tidy, over the runtime, the compiler's library and the tools
 #   unit        GoogleTest: runtime, numbers, ONNX's test data
 #   lit         the compiler, and the documentation
 #   e2e         programs from the outside, and what is installed
@@ -24,6 +25,7 @@ style() {
 build() { scripts/build.sh --with-tests; }
 # One at a time: the tests that train use all processors.
 tests() { ctest --test-dir build --output-on-failure "$@"; }
+tidy() { scripts/tidy.sh build; }
 unit() { tests --label-exclude 'style|lit|e2e'; }
 lit() { tests --label-regex 'style|lit'; }
 e2e() { tests --label-regex e2e; }
@@ -33,7 +35,7 @@ sanitizers() {
   ctest --preset runtime-sanitizers
 }
 
-stages=(style build unit lit e2e sanitizers)
+stages=(style build tidy unit lit e2e sanitizers)
 for name in "$@"; do
   if [[ " ${stages[*]} " != *" $name "* ]]; then
     echo "error: no stage '$name'; stages are: ${stages[*]}" >&2

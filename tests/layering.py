@@ -32,6 +32,7 @@ MAY_INCLUDE = {
 # Where an include leads by how it begins; the first that fits counts.
 BY_PREFIX = [
     (r"(Dann|OneDnn|Utils)/", "dialect"),
+    (r"tools/", "tools"),
     (r"passes/", "passes"),
     (r"frontend/|model\.pb\.h|onnx\.pb\.h", "frontend"),
     (r"compiler/", "compiler"),

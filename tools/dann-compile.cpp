@@ -3,6 +3,7 @@
 #include "compiler/Compiler.h"
 #include "compiler/StageCheck.h"
 #include "passes/Passes.h"
+#include "tools/Version.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
@@ -139,10 +140,53 @@ static cl::opt<std::string>
               cl::value_desc("text"), cl::init("sgd {}"),
               cl::cat(trainingCategory));
 
+/// Why these options do not go together, or an empty text. An option that does
+/// nothing would hide a mistake.
+static std::string findConflict(bool isOnnx) {
+  const cl::Option *looking[] = {&checkSupport, &summary, &drawing};
+  const cl::Option *compiling[] = {&emitKind, &explain, &stagesDirectory,
+                                   &verifyStages};
+  const cl::Option *look = nullptr;
+  for (const cl::Option *option : looking) {
+    if (option->getNumOccurrences() == 0)
+      continue;
+    if (look)
+      return ("give one of --" + look->ArgStr + " and --" + option->ArgStr)
+          .str();
+    look = option;
+  }
+  for (const cl::Option *option : compiling)
+    if (look && option->getNumOccurrences() != 0)
+      return ("--" + look->ArgStr + " compiles nothing: --" + option->ArgStr +
+              " does not go with it")
+          .str();
+  if (drawingLevel.getNumOccurrences() != 0 && drawing.empty())
+    return "--draw-level needs --draw";
+  if (explain && emitKind == Emit::Mlir)
+    return "--emit=mlir chooses no kernels: --explain does not go with it";
+
+  if (checkSupport && !isOnnx)
+    return "--check-support is for ONNX models";
+  for (const auto &[name, option] : cl::getRegisteredOptions()) {
+    if (!llvm::is_contained(option->Categories, &trainingCategory) ||
+        option->getNumOccurrences() == 0)
+      continue;
+    if (!isOnnx)
+      return ("--" + name +
+              " is for ONNX models: a model file says itself how it is trained")
+          .str();
+    if (!train)
+      return ("--" + name + " needs --train").str();
+  }
+  if (train && !checkSupport && learningRate.getNumOccurrences() == 0)
+    return "--train needs --learning-rate";
+  return "";
+}
+
 /// `models/net.txtpb` -> `net`, with an extension for what is emitted.
 static std::string getDefaultOutputPath() {
   llvm::StringRef stem = llvm::sys::path::stem(inputPath);
-  switch (emitKind) {
+  switch (emitKind.getValue()) {
   case Emit::Mlir:
   case Emit::Llvm:
     return "-";
@@ -233,12 +277,17 @@ static std::function<void(mlir::OpPassManager &)> chooseInspection() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  cl::SetVersionPrinter(printVersion);
   cl::HideUnrelatedOptions({&category, &trainingCategory, &inspectionCategory});
   cl::ParseCommandLineOptions(
       argc, argv,
       "compiles a model file to a program that trains and runs it\n");
 
   bool isOnnx = llvm::sys::path::extension(inputPath) == ".onnx";
+  if (std::string conflict = findConflict(isOnnx); !conflict.empty()) {
+    llvm::WithColor::error(llvm::errs(), "dann-compile") << conflict << "\n";
+    return 1;
+  }
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> buffer;
   if (!isOnnx) {
@@ -247,17 +296,6 @@ int main(int argc, char **argv) {
       llvm::WithColor::error(llvm::errs(), "dann-compile") << message << "\n";
       return 1;
     }
-  }
-  if (train && !isOnnx) {
-    llvm::WithColor::error(llvm::errs(), "dann-compile")
-        << "--train is for ONNX models: a model file says itself how it is "
-           "trained\n";
-    return 1;
-  }
-  if (checkSupport && !isOnnx) {
-    llvm::WithColor::error(llvm::errs(), "dann-compile")
-        << "--check-support is for ONNX models\n";
-    return 1;
   }
   std::optional<OnnxTraining> training;
   if (train)

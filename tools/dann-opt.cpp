@@ -2,6 +2,7 @@
 
 #include "passes/Pipelines.h"
 #include "passes/Registration.h"
+#include "tools/Version.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -45,6 +46,7 @@ static void hideOptionsOfLlvm() {
 }
 
 int main(int argc, char **argv) {
+  llvm::cl::SetVersionPrinter(printVersion);
   hideOptionsOfLlvm();
   mlir::DialectRegistry registry;
   registerDialects(registry);

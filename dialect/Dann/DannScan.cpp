@@ -268,7 +268,7 @@ LogicalResult EiDenseFoldedOp::verify() {
       failed(verifyShape(*this, getBias(), "bias", {ne})) ||
       failed(verifyShape(*this, getZ(), "z", {batch, ne})))
     return failure();
-  for (Value value : ValueRange{getX(), getZ(), getBias()})
+  for (Value value : std::initializer_list<Value>{getX(), getZ(), getBias()})
     if (value &&
         getElementTypeOrSelf(value.getType()) != weights.getElementType())
       return emitOpError() << "element types differ: "

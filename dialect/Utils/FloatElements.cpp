@@ -2,6 +2,8 @@
 
 #include "Utils/FloatElements.h"
 
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
 #include "mlir/IR/DialectResourceBlobManager.h"
 
 #include <cstring>
@@ -36,4 +38,24 @@ double FloatElements::operator[](int64_t index) const {
     return value;
   };
   return isDouble ? load(double()) : load(float());
+}
+
+std::optional<WrongSigns> mlir::dann::findWrongSigns(ElementsAttr attribute,
+                                                     bool isNonnegative) {
+  std::optional<FloatElements> elements = FloatElements::of(attribute);
+  if (!elements)
+    return std::nullopt;
+  WrongSigns wrong;
+  for (int64_t i = 0; i < elements->size(); ++i) {
+    double value = (*elements)[i];
+    // False for what is no number.
+    if (isNonnegative ? value >= 0 : value <= 0)
+      continue;
+    if (wrong.count++ > 0)
+      continue;
+    wrong.value = value;
+    wrong.first =
+        delinearize(i, computeStrides(attribute.getShapedType().getShape()));
+  }
+  return wrong;
 }

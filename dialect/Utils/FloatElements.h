@@ -25,6 +25,19 @@ private:
   bool isSplat = false, isDouble = false;
 };
 
+/// Elements that are not as a sign contract demands: negative, positive, or no
+/// numbers.
+struct WrongSigns {
+  int64_t count = 0;
+  SmallVector<int64_t> first; // its place in the tensor
+  double value = 0;           // of the first
+};
+
+/// Counts the elements that break the contract to be not negative, or else not
+/// positive; none if they cannot be read.
+std::optional<WrongSigns> findWrongSigns(ElementsAttr attribute,
+                                         bool isNonnegative);
+
 } // namespace mlir::dann
 
 #endif // DANN_DIALECT_UTILS_FLOATELEMENTS_H

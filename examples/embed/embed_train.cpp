@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
     return EXIT_FAILURE;
   }
   try {
+    // [loop]
     auto program = dann::Program::load(argv[1]);
     dann::Session session(program, {/*threads=*/1});
     session.initialize(/*seed=*/1);
@@ -76,6 +77,7 @@ int main(int argc, char **argv) {
     dann::Evaluation result = session.evaluate(test.x, test.y);
     std::printf("error %.2f %%\n", double(result.errors) / 20);
     session.save_parameters(argv[2]);
+    // [loop]
   } catch (const dann::Error &error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return EXIT_FAILURE;

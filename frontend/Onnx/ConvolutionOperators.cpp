@@ -1,5 +1,6 @@
 //===- ConvolutionOperators.cpp - Convolutions ---------------------------===//
 
+#include "frontend/Onnx/Scalars.h"
 #include "frontend/Onnx/Window.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -26,37 +27,15 @@ FailureOr<int64_t> checkOperands(Node &node, bool isTransposed) {
     operands.push_back(bias);
   if (failed(node.requireFloat(x)) || failed(node.requireSameType(operands)))
     return failure();
-  if (x.getRank() < 3 || weights.getRank() != x.getRank())
-    return node.emitError()
-           << "takes a batch, channels and at least one dimension of space, "
-              "and weights of as many dimensions, not "
-           << x.getType() << " and " << weights.getType();
-  if (!weights.getType().hasStaticShape() ||
-      llvm::is_contained(weights.getShape(), 0))
-    return node.emitError() << "the weights " << weights.getType()
-                            << " have no static shape, or no elements";
-  int64_t groups = node.getInt("group", 1), channels = x.getDim(1);
-  bool fits = groups >= 1 && weights.getDim(0) % groups == 0 &&
-              channels % groups == 0 &&
-              (isTransposed ? weights.getDim(0) == channels
-                            : weights.getDim(1) == channels / groups);
-  if (!fits)
-    return node.emitError()
-           << "with " << groups << " groups, the channels of " << x.getType()
-           << " do not fit the weights " << weights.getType();
+  FailureOr<int64_t> groups = getGroups(node, x, weights, isTransposed);
+  if (failed(groups))
+    return failure();
   // No overflow: there are no more groups than elements of the weights.
   int64_t results =
-      isTransposed ? weights.getDim(1) * groups : weights.getDim(0);
+      isTransposed ? weights.getDim(1) * *groups : weights.getDim(0);
   if (bias && (bias.getRank() != 1 || bias.getDim(0) != results))
     return node.emitError() << "takes a bias of " << results
                             << " elements, not " << bias.getType();
-  SmallVector<int64_t> given =
-      node.getInts("kernel_shape", weights.getShape().drop_front(2));
-  if (ArrayRef<int64_t>(given) != weights.getShape().drop_front(2)) {
-    InFlightDiagnostic error = node.emitError() << "kernel_shape is [";
-    llvm::interleaveComma(given, error);
-    return error << "] for weights " << weights.getType();
-  }
   return groups;
 }
 
@@ -66,27 +45,19 @@ void setOutputWithBias(Node &node, Tensor result) {
         {{result.value, LinalgBuilder::allLoops(result.value)},
          {bias.value, {1}}},
         result.value, [](B &b, ValueRange arguments) {
-          return arith::AddFOp::create(b, arguments[0], arguments[1]);
+          return add(b, arguments[0], arguments[1]);
         });
   node.setOutput(0, result);
 }
 
 LogicalResult importConv(Node &node) {
-  FailureOr<int64_t> groups = checkOperands(node, false);
-  if (failed(groups))
+  if (failed(checkOperands(node, false)))
     return failure();
   Tensor x = node.getInput(0), weights = node.getInput(1);
-  FailureOr<Window> window =
-      getWindow(node, x, weights.getShape().drop_front(2));
-  if (failed(window))
+  FailureOr<Tensor> result = convolve(node, x, weights);
+  if (failed(result))
     return failure();
-  SmallVector<int64_t> shape = {x.getDim(0), weights.getDim(0)};
-  shape.append(window->output);
-  FailureOr<Tensor> padded =
-      padForWindow(node, x, *window, node.scalar(x.dataType, 0));
-  if (failed(node.checkSize(shape)) || failed(padded))
-    return failure();
-  setOutputWithBias(node, convolve(node, *padded, weights, *window, *groups));
+  setOutputWithBias(node, *result);
   return success();
 }
 
@@ -102,20 +73,17 @@ FailureOr<TransposedWindow> getTransposedWindow(Node &node, Tensor x,
   for (int64_t extent : kernel)
     if (extent < 1 || extent > kMaxWindow)
       return node.emitError() << "the kernel has the extent " << extent;
-  FailureOr<SmallVector<int64_t>> strides =
-      getWindowInts(node, "strides", rank, 1, 1);
-  FailureOr<SmallVector<int64_t>> dilations =
-      getWindowInts(node, "dilations", rank, 1, 1);
-  FailureOr<SmallVector<int64_t>> pads =
-      getWindowInts(node, "pads", 2 * rank, 0, 0);
+  FailureOr<WindowAttributes> attributes = getWindowAttributes(node, rank);
   FailureOr<SmallVector<int64_t>> more =
       getWindowInts(node, "output_padding", rank, 0, 0);
-  if (failed(strides) || failed(dilations) || failed(pads) || failed(more))
+  if (failed(attributes) || failed(more))
     return failure();
-  std::string mode = node.getString("auto_pad", "NOTSET");
-  bool isUpper = mode == "SAME_UPPER", isSame = isUpper || mode == "SAME_LOWER";
-  if (!isSame && mode != "NOTSET" && mode != "VALID")
-    return node.emitError() << "there is no auto_pad '" << mode << "'";
+  using Padding = WindowAttributes::Padding;
+  Padding padding = attributes->padding;
+  bool isUpper = padding == Padding::SameUpper,
+       isSame = isUpper || padding == Padding::SameLower;
+  ArrayRef<int64_t> strides = attributes->strides,
+                    dilations = attributes->dilations, pads = attributes->pads;
   SmallVector<int64_t> shape;
   bool hasShape = node.hasAttribute("output_shape");
   if (hasShape) {
@@ -128,17 +96,16 @@ FailureOr<TransposedWindow> getTransposedWindow(Node &node, Tensor x,
                               << " extents instead of " << rank;
   }
   TransposedWindow result;
-  result.strides = *strides;
+  result.strides = attributes->strides;
   result.window.kernel.assign(kernel.begin(), kernel.end());
   result.window.strides.assign(rank, 1);
-  result.window.dilations = *dilations;
+  result.window.dilations = attributes->dilations;
   for (int64_t i = 0; i < rank; ++i) {
-    int64_t extent = x.getDim(2 + i), stride = (*strides)[i];
-    if ((*more)[i] != 0 && (*more)[i] >= std::max(stride, (*dilations)[i]))
-      return node.emitError()
-             << "output_padding is " << (*more)[i]
-             << ", which is not less than the stride " << stride
-             << " or the dilation " << (*dilations)[i];
+    int64_t extent = x.getDim(2 + i), stride = strides[i];
+    if ((*more)[i] != 0 && (*more)[i] >= std::max(stride, dilations[i]))
+      return node.emitError() << "output_padding is " << (*more)[i]
+                              << ", which is not less than the stride "
+                              << stride << " or the dilation " << dilations[i];
     int64_t scaled = 0, whole = 0, output = 0, low = 0;
     if (extent < 1 || llvm::MulOverflow(extent, stride, scaled) ||
         scaled > kMaxElements)
@@ -155,9 +122,9 @@ FailureOr<TransposedWindow> getTransposedWindow(Node &node, Tensor x,
       low = isUpper ? total / 2 : total - total / 2;
     } else {
       int64_t high = 0;
-      if (mode == "NOTSET") {
-        low = (*pads)[i];
-        high = (*pads)[rank + i];
+      if (padding == Padding::Explicit) {
+        low = pads[i];
+        high = pads[rank + i];
       }
       output = whole - low - high;
     }

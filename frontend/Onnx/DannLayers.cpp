@@ -56,6 +56,37 @@ std::optional<LayerOperator> LayerOperator::parse(StringRef opType) {
   return op;
 }
 
+std::vector<LayerOperator> LayerOperator::getAll() {
+  std::vector<LayerOperator> all;
+  for (Kind kind : {Kind::EiDense, Kind::EiConv2d})
+    for (bool hasBias : {true, false}) {
+      LayerOperator op{kind};
+      op.hasBias = hasBias;
+      op.hasGain = false;
+      all.push_back(op);
+      op.isDivisive = true;
+      for (bool hasGain : {true, false}) {
+        op.hasGain = hasGain;
+        all.push_back(op);
+      }
+    }
+  for (Kind kind : {Kind::EiRecurrent, Kind::Recurrent})
+    for (bool isDivisive : {false, true}) {
+      if (isDivisive && kind == Kind::Recurrent)
+        continue;
+      for (bool isLinear : {false, true})
+        for (bool givesLast : {false, true})
+          for (bool hasInitial : {true, false}) {
+            LayerOperator op{kind, isDivisive, isLinear, givesLast};
+            op.hasInitial = hasInitial;
+            all.push_back(op);
+          }
+    }
+  all.push_back({Kind::ApplyPolarity});
+  all.push_back({Kind::ApplyColumnPolarity});
+  return all;
+}
+
 std::string LayerOperator::getName() const {
   std::string shunting = isDivisive ? "Shunting" : "",
               linear = isLinear ? "Linear" : "", last = givesLast ? "Last" : "",
@@ -109,6 +140,14 @@ SmallVector<StringRef, 14> LayerOperator::getInputs() const {
   if ((kind == Kind::EiRecurrent || kind == Kind::Recurrent) && hasInitial)
     names.push_back("initial");
   return names;
+}
+
+int LayerOperator::getNumRequired() const {
+  SmallVector<StringRef, 14> names = getInputs();
+  while (names.back() == "gain" || names.back() == "bias" ||
+         names.back() == "initial")
+    names.pop_back();
+  return names.size();
 }
 
 StringRef LayerOperator::getOutput() const {

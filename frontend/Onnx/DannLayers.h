@@ -46,8 +46,11 @@ struct LayerOperator {
 
   /// None for other operators.
   static std::optional<LayerOperator> parse(StringRef opType);
+  static std::vector<LayerOperator> getAll();
   std::string getName() const;
   SmallVector<StringRef, 14> getInputs() const;
+  /// How many of them may not be left out; they come first.
+  int getNumRequired() const;
   StringRef getOutput() const;
   /// The attributes, with the values of those that are left out.
   std::vector<proto::AttributeProto> getAttributes() const;

@@ -393,55 +393,42 @@ LogicalResult importPolarity(Node &node) {
   return describeParameter(node, magnitude.value, Role::Weight, Sign::Nonneg);
 }
 
-constexpr OperatorEntry kOperators[] = {
-    {"EIDense", 1, 4, 5, 1, importEiDense, kDannDomain},
-    {"EIDenseNoBias", 1, 4, 4, 1, importEiDense, kDannDomain},
-    {"EIDenseShunting", 1, 5, 7, 1, importEiDense, kDannDomain},
-    {"EIDenseShuntingNoGain", 1, 5, 6, 1, importEiDense, kDannDomain},
-    {"EIDenseShuntingNoBias", 1, 5, 6, 1, importEiDense, kDannDomain},
-    {"EIDenseShuntingNoGainNoBias", 1, 5, 5, 1, importEiDense, kDannDomain},
-    {"EIConv2D", 1, 4, 5, 1, importEiConv2d, kDannDomain},
-    {"EIConv2DNoBias", 1, 4, 4, 1, importEiConv2d, kDannDomain},
-    {"EIConv2DShunting", 1, 5, 7, 1, importEiConv2d, kDannDomain},
-    {"EIConv2DShuntingNoGain", 1, 5, 6, 1, importEiConv2d, kDannDomain},
-    {"EIConv2DShuntingNoBias", 1, 5, 6, 1, importEiConv2d, kDannDomain},
-    {"EIConv2DShuntingNoGainNoBias", 1, 5, 5, 1, importEiConv2d, kDannDomain},
-    {"EIRecurrentNoInitial", 1, 8, 8, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShuntingNoInitial", 1, 12, 12, 1, importEiRecurrent,
-     kDannDomain},
-    {"RecurrentNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
-    {"EIRecurrent", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShunting", 1, 12, 13, 1, importEiRecurrent, kDannDomain},
-    {"Recurrent", 1, 4, 5, 1, importRecurrent, kDannDomain},
-    {"EIRecurrentLastNoInitial", 1, 8, 8, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShuntingLastNoInitial", 1, 12, 12, 1, importEiRecurrent,
-     kDannDomain},
-    {"RecurrentLastNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
-    {"EIRecurrentLast", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShuntingLast", 1, 12, 13, 1, importEiRecurrent, kDannDomain},
-    {"RecurrentLast", 1, 4, 5, 1, importRecurrent, kDannDomain},
-    {"EIRecurrentLinearNoInitial", 1, 8, 8, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShuntingLinearNoInitial", 1, 12, 12, 1, importEiRecurrent,
-     kDannDomain},
-    {"RecurrentLinearNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
-    {"EIRecurrentLinear", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShuntingLinear", 1, 12, 13, 1, importEiRecurrent, kDannDomain},
-    {"RecurrentLinear", 1, 4, 5, 1, importRecurrent, kDannDomain},
-    {"EIRecurrentLinearLastNoInitial", 1, 8, 8, 1, importEiRecurrent,
-     kDannDomain},
-    {"EIRecurrentShuntingLinearLastNoInitial", 1, 12, 12, 1, importEiRecurrent,
-     kDannDomain},
-    {"RecurrentLinearLastNoInitial", 1, 4, 4, 1, importRecurrent, kDannDomain},
-    {"EIRecurrentLinearLast", 1, 8, 9, 1, importEiRecurrent, kDannDomain},
-    {"EIRecurrentShuntingLinearLast", 1, 12, 13, 1, importEiRecurrent,
-     kDannDomain},
-    {"RecurrentLinearLast", 1, 4, 5, 1, importRecurrent, kDannDomain},
-    {"ApplyPolarity", 1, 2, 2, 1, importPolarity, kDannDomain},
-    {"ApplyColumnPolarity", 1, 1, 1, 1, importPolarity, kDannDomain},
+NodeImporter getImporter(LayerOperator::Kind kind) {
+  switch (kind) {
+  case LayerOperator::Kind::EiDense:
+    return importEiDense;
+  case LayerOperator::Kind::EiConv2d:
+    return importEiConv2d;
+  case LayerOperator::Kind::EiRecurrent:
+    return importEiRecurrent;
+  case LayerOperator::Kind::Recurrent:
+    return importRecurrent;
+  case LayerOperator::Kind::ApplyPolarity:
+  case LayerOperator::Kind::ApplyColumnPolarity:
+    return importPolarity;
+  }
+  llvm_unreachable("unknown kind of layer");
+}
+
+/// The operators by the parts of their names.
+struct LayerTable {
+  LayerTable() {
+    std::vector<LayerOperator> all = LayerOperator::getAll();
+    for (const LayerOperator &op : all)
+      names.push_back(op.getName());
+    for (auto [op, name] : llvm::zip(all, names))
+      entries.push_back({name, kDannVersion, op.getNumRequired(),
+                         static_cast<int>(op.getInputs().size()), 1,
+                         getImporter(op.kind), kDannDomain});
+  }
+
+  std::vector<std::string> names; // those of the entries
+  std::vector<OperatorEntry> entries;
 };
 
 } // namespace
 
 ArrayRef<OperatorEntry> mlir::dann::onnx::getDannOperators() {
-  return kOperators;
+  static const LayerTable table;
+  return table.entries;
 }

@@ -1,15 +1,12 @@
-//===- ElementwiseOperators.cpp - Arithmetic, logic, activations ----------===//
+//===- ElementwiseOperators.cpp - Arithmetic, comparisons and logic -------===//
 
-#include "frontend/Onnx/Activations.h"
 #include "frontend/Onnx/Node.h"
 #include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
-#include <cmath>
 #include <limits>
-#include <numbers>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -35,21 +32,6 @@ Value logicalOr(B &b, Value x, Value y, bool) {
 Value logicalXor(B &b, Value x, Value y, bool) {
   return arith::XOrIOp::create(b, x, y);
 }
-Value prelu(B &b, Value x, Value slope, bool isUnsigned) {
-  Value zero = constantLike(b, x, 0);
-  Value isNegative =
-      isa<FloatType>(x.getType())
-          ? arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, zero)
-                .getResult()
-          : arith::CmpIOp::create(b,
-                                  isUnsigned ? arith::CmpIPredicate::ult
-                                             : arith::CmpIPredicate::slt,
-                                  x, zero)
-                .getResult();
-  return arith::SelectOp::create(b, isNegative,
-                                 multiply(b, x, slope, isUnsigned), x);
-}
-
 /// Before opset 7 the second operand was broadcast if asked to, at an axis that
 /// need not be the last. One element is broadcast wherever the axis is.
 FailureOr<Tensor> alignOldBroadcast(Node &node, Tensor x, Tensor y) {
@@ -71,43 +53,28 @@ FailureOr<Tensor> alignOldBroadcast(Node &node, Tensor x, Tensor y) {
   return node.reshape(y, shape);
 }
 
-enum class Kind { Number, Float, Bool };
+/// A check of a node, as Node::requireNumber.
+using Check = LogicalResult (Node::*)(Tensor);
 
-LogicalResult requireKind(Node &node, Tensor tensor, Kind kind) {
-  if (kind == Kind::Float)
-    return node.requireFloat(tensor);
-  if (tensor.isBool() != (kind == Kind::Bool))
-    return node.emitError()
-           << "takes " << (kind == Kind::Bool ? "bools" : "numbers") << ", not "
-           << getTypeName(tensor.dataType);
-  return success();
-}
-
-template <BinaryBody body, Kind kind = Kind::Number>
+template <BinaryBody body, Check check = &Node::requireNumber>
 LogicalResult importBinary(Node &node) {
   Tensor x = node.getInput(0), y = node.getInput(1);
-  if (failed(requireKind(node, x, kind)) ||
-      failed(node.requireSameType({x, y})))
+  if (failed((node.*check)(x)) || failed(node.requireSameType({x, y})))
     return failure();
   FailureOr<Tensor> aligned = alignOldBroadcast(node, x, y);
   if (failed(aligned))
     return failure();
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       {x, *aligned}, x.dataType, [&](B &b, ValueRange arguments) {
         return body(b, arguments[0], arguments[1], x.isUnsigned());
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 /// One operand or more, combined one after the other.
 template <BinaryBody body> FailureOr<Tensor> combine(Node &node) {
   SmallVector<Tensor> inputs = node.getInputs();
   Tensor first = inputs[0];
-  if (failed(requireKind(node, first, Kind::Number)) ||
-      failed(node.requireSameType(inputs)))
+  if (failed(node.requireNumber(first)) || failed(node.requireSameType(inputs)))
     return failure();
   return node.elementwise(
       inputs, first.dataType, [&](B &b, ValueRange arguments) {
@@ -119,11 +86,7 @@ template <BinaryBody body> FailureOr<Tensor> combine(Node &node) {
 }
 
 template <BinaryBody body> LogicalResult importVariadic(Node &node) {
-  FailureOr<Tensor> result = combine<body>(node);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(combine<body>(node));
 }
 
 LogicalResult importMean(Node &node) {
@@ -131,52 +94,16 @@ LogicalResult importMean(Node &node) {
   if (failed(sum) || failed(node.requireFloat(*sum)))
     return failure();
   auto count = static_cast<double>(node.getInputs().size());
-  FailureOr<Tensor> mean =
+  return node.setResult(
       node.elementwise(*sum, sum->dataType, [&](B &b, ValueRange arguments) {
         return arith::DivFOp::create(b, arguments[0],
                                      constantLike(b, arguments[0], count));
-      });
-  if (failed(mean))
-    return failure();
-  node.setOutput(0, *mean);
-  return success();
-}
-
-LogicalResult importPRelu(Node &node) {
-  Tensor x = node.getInput(0);
-  FailureOr<Tensor> slope = node.getInput(1);
-  if (failed(requireKind(node, x, Kind::Number)) ||
-      failed(node.requireSameType({x, *slope})))
-    return failure();
-  // Before opset 7 there was one slope, or one for each channel.
-  if (node.getOpset() < 7 && slope->getRank() == 1 && x.getRank() > 1 &&
-      slope->getDim(0) != 1) {
-    SmallVector<int64_t> shape(x.getRank() - 1, 1);
-    shape[0] = slope->getDim(0);
-    slope = node.reshape(*slope, shape);
-    if (failed(slope))
-      return failure();
-  }
-  FailureOr<SmallVector<int64_t>> shape = node.getBroadcastShape({x, *slope});
-  if (failed(shape))
-    return failure();
-  if (ArrayRef(*shape) != x.getShape())
-    return node.emitError() << "the slopes " << slope->getType()
-                            << " do not broadcast to " << x.getType();
-  FailureOr<Tensor> result = node.elementwise(
-      {x, *slope}, x.dataType, [&](B &b, ValueRange arguments) {
-        return prelu(b, arguments[0], arguments[1], x.isUnsigned());
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importPow(Node &node) {
   Tensor x = node.getInput(0), y = node.getInput(1);
-  if (failed(requireKind(node, x, Kind::Number)) ||
-      failed(requireKind(node, y, Kind::Number)))
+  if (failed(node.requireNumber(x)) || failed(node.requireNumber(y)))
     return failure();
   // Integers are raised as doubles, which are exact up to 2^53.
   int32_t wide = proto::TensorProto::DOUBLE;
@@ -185,7 +112,7 @@ LogicalResult importPow(Node &node) {
   FailureOr<Tensor> aligned = alignOldBroadcast(node, x, y);
   if (failed(aligned))
     return failure();
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       {x, *aligned}, x.dataType, [&](B &b, ValueRange arguments) -> Value {
         if (isExact && known && known->size() == 1 && (*known)[0] == 2)
           return arith::MulFOp::create(b, arguments[0], arguments[0]);
@@ -195,23 +122,18 @@ LogicalResult importPow(Node &node) {
         Value exponent = node.convertScalar(b, arguments[1], y.dataType, wide);
         return node.convertScalar(b, math::PowFOp::create(b, base, exponent),
                                   wide, x.dataType);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importMod(Node &node) {
   Tensor x = node.getInput(0), y = node.getInput(1);
   bool isC = node.getInt("fmod", 0) != 0;
-  if (failed(requireKind(node, x, Kind::Number)) ||
-      failed(node.requireSameType({x, y})))
+  if (failed(node.requireNumber(x)) || failed(node.requireSameType({x, y})))
     return failure();
   if (x.isFloat() && !isC)
     return node.emitError()
            << "takes integers without fmod, not " << getTypeName(x.dataType);
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       {x, y}, x.dataType, [&](B &b, ValueRange arguments) -> Value {
         Value a = arguments[0], m = arguments[1];
         if (x.isFloat())
@@ -232,11 +154,7 @@ LogicalResult importMod(Node &node) {
         Value shifted = arith::AddIOp::create(b, rest, m);
         return arith::SelectOp::create(
             b, arith::AndIOp::create(b, differs, isNonzero), shifted, rest);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importBitShift(Node &node) {
@@ -250,7 +168,7 @@ LogicalResult importBitShift(Node &node) {
   if (direction != "LEFT" && direction != "RIGHT")
     return node.emitError()
            << "the direction '" << direction << "' is neither LEFT nor RIGHT";
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       {x, y}, x.dataType, [&](B &b, ValueRange arguments) -> Value {
         Value width = constantLike(b, arguments[1],
                                    x.getElementType().getIntOrFloatBitWidth());
@@ -263,11 +181,7 @@ LogicalResult importBitShift(Node &node) {
                 ? arith::ShLIOp::create(b, arguments[0], by).getResult()
                 : arith::ShRUIOp::create(b, arguments[0], by).getResult();
         return arith::SelectOp::create(b, isAll, zero, shifted);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 template <arith::CmpFPredicate floats, arith::CmpIPredicate ints,
@@ -279,40 +193,32 @@ LogicalResult importComparison(Node &node) {
   FailureOr<Tensor> aligned = alignOldBroadcast(node, x, y);
   if (failed(aligned))
     return failure();
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       {x, *aligned}, proto::TensorProto::BOOL,
       [&](B &b, ValueRange arguments) -> Value {
         if (x.isFloat())
           return arith::CmpFOp::create(b, floats, arguments[0], arguments[1]);
         return arith::CmpIOp::create(b, x.isUnsigned() ? unsignedInts : ints,
                                      arguments[0], arguments[1]);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importWhere(Node &node) {
   Tensor condition = node.getInput(0), x = node.getInput(1),
          y = node.getInput(2);
-  if (failed(requireKind(node, condition, Kind::Bool)) ||
+  if (failed(node.requireBool(condition)) ||
       failed(node.requireSameType({x, y})))
     return failure();
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       {condition, x, y}, x.dataType, [](B &b, ValueRange arguments) {
         return arith::SelectOp::create(b, arguments[0], arguments[1],
                                        arguments[2]);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importClip(Node &node) {
   Tensor x = node.getInput(0);
-  if (failed(requireKind(node, x, Kind::Number)))
+  if (failed(node.requireNumber(x)))
     return failure();
   SmallVector<Tensor> operands = {x};
   std::optional<size_t> low, high;
@@ -331,7 +237,7 @@ LogicalResult importClip(Node &node) {
   }
   if (failed(node.requireSameType(operands)))
     return failure();
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.elementwise(operands, x.dataType, [&](B &b, ValueRange arguments) {
         Value value = arguments[0];
         if (low)
@@ -339,11 +245,7 @@ LogicalResult importClip(Node &node) {
         if (high)
           value = minimum(b, value, arguments[*high], x.isUnsigned());
         return value;
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -352,19 +254,15 @@ LogicalResult importClip(Node &node) {
 
 using UnaryBody = Value (*)(B &, Value);
 
-template <UnaryBody body, Kind kind = Kind::Float>
+template <UnaryBody body, Check check = &Node::requireFloat>
 LogicalResult importUnary(Node &node) {
   Tensor x = node.getInput(0);
-  if (failed(requireKind(node, x, kind)))
+  if (failed((node.*check)(x)))
     return failure();
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.elementwise(x, x.dataType, [](B &b, ValueRange arguments) {
         return body(b, arguments[0]);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 template <typename OpTy> Value build(B &b, Value x) {
@@ -404,182 +302,17 @@ Value logicalNot(B &b, Value x) {
 Value reciprocal(B &b, Value x) {
   return arith::DivFOp::create(b, constantLike(b, x, 1), x);
 }
-Value relu(B &b, Value x) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MaximumFOp::create(b, x, constantLike(b, x, 0));
-  return arith::MaxSIOp::create(b, x, constantLike(b, x, 0));
-}
-/// 1 / (1 + e^-x); e^-x may overflow to infinity, of which the inverse is 0.
-Value sigmoid(B &b, Value x) {
-  Value one = constantLike(b, x, 1);
-  Value power = math::ExpOp::create(b, arith::NegFOp::create(b, x));
-  return arith::DivFOp::create(b, one, arith::AddFOp::create(b, one, power));
-}
-/// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where nothing overflows.
-Value softplus(B &b, Value x) {
-  Value power = math::ExpOp::create(
-      b, arith::NegFOp::create(b, math::AbsFOp::create(b, x)));
-  return arith::AddFOp::create(
-      b, arith::MaximumFOp::create(b, x, constantLike(b, x, 0)),
-      math::Log1pOp::create(b, power));
-}
-Value softsign(B &b, Value x) {
-  return arith::DivFOp::create(
-      b, x,
-      arith::AddFOp::create(b, constantLike(b, x, 1),
-                            math::AbsFOp::create(b, x)));
-}
-Value hardSwish(B &b, Value x) {
-  Value line = arith::AddFOp::create(
-      b, arith::MulFOp::create(b, x, constantLike(b, x, 1.0 / 6)),
-      constantLike(b, x, 0.5));
-  line = arith::MaximumFOp::create(b, line, constantLike(b, x, 0));
-  line = arith::MinimumFOp::create(b, line, constantLike(b, x, 1));
-  return arith::MulFOp::create(b, x, line);
-}
 Value roundEven(B &b, Value x) { return math::RoundEvenOp::create(b, x); }
-
-/// Where x is positive `x` itself, elsewhere what `negative` makes of it.
-Value selectPositive(B &b, Value x, Value positive, Value negative) {
-  Value isPositive = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
-                                           constantLike(b, x, 0));
-  return arith::SelectOp::create(b, isPositive, positive, negative);
-}
-
-/// An activation with two numbers as attributes.
-using ParameterBody = Value (*)(B &, Value x, double alpha, double beta);
-
-template <UnaryBody body> Value plain(B &b, Value x, double, double) {
-  return body(b, x);
-}
-Value affine(B &b, Value x, double alpha, double beta) {
-  return arith::AddFOp::create(
-      b, arith::MulFOp::create(b, x, constantLike(b, x, alpha)),
-      constantLike(b, x, beta));
-}
-Value scaledTanh(B &b, Value x, double alpha, double beta) {
-  Value scaled = arith::MulFOp::create(b, x, constantLike(b, x, beta));
-  return arith::MulFOp::create(b, math::TanhOp::create(b, scaled),
-                               constantLike(b, x, alpha));
-}
-Value leakyRelu(B &b, Value x, double alpha, double) {
-  return prelu(b, x, constantLike(b, x, alpha), false);
-}
-Value elu(B &b, Value x, double alpha, double) {
-  Value shifted = arith::MulFOp::create(b, math::ExpM1Op::create(b, x),
-                                        constantLike(b, x, alpha));
-  return selectPositive(b, x, x, shifted);
-}
-Value selu(B &b, Value x, double alpha, double gamma) {
-  return arith::MulFOp::create(b, elu(b, x, alpha, 0),
-                               constantLike(b, x, gamma));
-}
-Value celu(B &b, Value x, double alpha, double) {
-  Value scaled = arith::DivFOp::create(b, x, constantLike(b, x, alpha));
-  Value shifted = arith::MulFOp::create(b, math::ExpM1Op::create(b, scaled),
-                                        constantLike(b, x, alpha));
-  return selectPositive(b, x, x, shifted);
-}
-Value thresholdedRelu(B &b, Value x, double alpha, double) {
-  Value isAbove = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
-                                        constantLike(b, x, alpha));
-  return arith::SelectOp::create(b, isAbove, x, constantLike(b, x, 0));
-}
-Value hardSigmoid(B &b, Value x, double alpha, double beta) {
-  Value line = arith::AddFOp::create(
-      b, arith::MulFOp::create(b, x, constantLike(b, x, alpha)),
-      constantLike(b, x, beta));
-  line = arith::MaximumFOp::create(b, line, constantLike(b, x, 0));
-  return arith::MinimumFOp::create(b, line, constantLike(b, x, 1));
-}
-
-/// In RNN, GRU and LSTM.
-constexpr Activation kActivations[] = {
-    {"Affine", affine, true, true, 1, 0},
-    {"Elu", elu, true, false, 1, 0},
-    {"HardSigmoid", hardSigmoid, true, true, 0.2f, 0.5f},
-    {"LeakyRelu", leakyRelu, true, false, 0.01f, 0},
-    {"Relu", plain<relu>, false, false, 0, 0},
-    {"ScaledTanh", scaledTanh, true, true, 1, 1},
-    {"Sigmoid", plain<sigmoid>, false, false, 0, 0},
-    {"Softplus", plain<softplus>, false, false, 0, 0},
-    {"Softsign", plain<softsign>, false, false, 0, 0},
-    {"Tanh", plain<build<math::TanhOp>>, false, false, 0, 0},
-    {"ThresholdedRelu", thresholdedRelu, true, false, 1, 0},
-};
-
-/// Towards 0 by `bias` outside of [-lambda, lambda], 0 inside.
-Value shrink(B &b, Value x, double lambda, double bias) {
-  Value isBelow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
-                                        constantLike(b, x, -lambda));
-  Value isAbove = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
-                                        constantLike(b, x, lambda));
-  Value shift = constantLike(b, x, bias);
-  return arith::SelectOp::create(
-      b, isBelow, arith::AddFOp::create(b, x, shift),
-      arith::SelectOp::create(b, isAbove, arith::SubFOp::create(b, x, shift),
-                              constantLike(b, x, 0)));
-}
-
-LogicalResult importActivation(Node &node, ParameterBody body, double alpha,
-                               double beta) {
-  Tensor x = node.getInput(0);
-  if (failed(node.requireFloat(x)))
-    return failure();
-  FailureOr<Tensor> result =
-      node.elementwise(x, x.dataType, [&](B &b, ValueRange arguments) {
-        return body(b, arguments[0], alpha, beta);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
-}
-
-LogicalResult importLeakyRelu(Node &node) {
-  return importActivation(node, leakyRelu, node.getFloat("alpha", 0.01f), 0);
-}
-LogicalResult importElu(Node &node) {
-  return importActivation(node, elu, node.getFloat("alpha", 1), 0);
-}
-LogicalResult importSelu(Node &node) {
-  // The defaults of the standard, as floats.
-  return importActivation(
-      node, selu,
-      node.getFloat("alpha", node.getOpset() < 6 ? 1.6732f : 1.67326319f),
-      node.getFloat("gamma", node.getOpset() < 6 ? 1.0507f : 1.05070102f));
-}
-LogicalResult importCelu(Node &node) {
-  float alpha = node.getFloat("alpha", 1);
-  if (alpha == 0)
-    return node.emitError() << "alpha is 0, which divides the input";
-  return importActivation(node, celu, alpha, 0);
-}
-LogicalResult importThresholdedRelu(Node &node) {
-  return importActivation(node, thresholdedRelu, node.getFloat("alpha", 1), 0);
-}
-LogicalResult importHardSigmoid(Node &node) {
-  return importActivation(node, hardSigmoid, node.getFloat("alpha", 0.2f),
-                          node.getFloat("beta", 0.5f));
-}
-LogicalResult importShrink(Node &node) {
-  return importActivation(node, shrink, node.getFloat("lambd", 0.5f),
-                          node.getFloat("bias", 0));
-}
 
 LogicalResult importIsNaN(Node &node) {
   Tensor x = node.getInput(0);
   if (failed(node.requireFloat(x)))
     return failure();
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       x, proto::TensorProto::BOOL, [](B &b, ValueRange arguments) {
         return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, arguments[0],
                                      arguments[0]);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importIsInf(Node &node) {
@@ -588,7 +321,7 @@ LogicalResult importIsInf(Node &node) {
   bool positive = node.getInt("detect_positive", 1) != 0;
   if (failed(node.requireFloat(x)))
     return failure();
-  FailureOr<Tensor> result = node.elementwise(
+  return node.setResult(node.elementwise(
       x, proto::TensorProto::BOOL, [&](B &b, ValueRange arguments) -> Value {
         Value value = arguments[0];
         Value found = constant(b, b.getI1Type(), 0);
@@ -603,11 +336,7 @@ LogicalResult importIsInf(Node &node) {
         if (positive)
           test(infinity);
         return found;
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importCast(Node &node) {
@@ -624,21 +353,13 @@ LogicalResult importCast(Node &node) {
   if (to < 0 || to > 1000)
     return node.emitError()
            << "converts to type " << to << ", which there is not";
-  FailureOr<Tensor> result =
-      node.convert(node.getInput(0), static_cast<int32_t>(to));
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      node.convert(node.getInput(0), static_cast<int32_t>(to)));
 }
 
 LogicalResult importCastLike(Node &node) {
-  FailureOr<Tensor> result =
-      node.convert(node.getInput(0), node.getInput(1).dataType);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      node.convert(node.getInput(0), node.getInput(1).dataType));
 }
 
 LogicalResult importIdentity(Node &node) {
@@ -657,10 +378,9 @@ constexpr OperatorEntry kOperators[] = {
     {"Pow", 1, 2, 2, 1, importPow},
     {"Mod", 10, 2, 2, 1, importMod},
     {"BitShift", 11, 2, 2, 1, importBitShift},
-    {"And", 1, 2, 2, 1, importBinary<logicalAnd, Kind::Bool>},
-    {"Or", 1, 2, 2, 1, importBinary<logicalOr, Kind::Bool>},
-    {"Xor", 1, 2, 2, 1, importBinary<logicalXor, Kind::Bool>},
-    {"PRelu", 1, 2, 2, 1, importPRelu},
+    {"And", 1, 2, 2, 1, importBinary<logicalAnd, &Node::requireBool>},
+    {"Or", 1, 2, 2, 1, importBinary<logicalOr, &Node::requireBool>},
+    {"Xor", 1, 2, 2, 1, importBinary<logicalXor, &Node::requireBool>},
     {"Max", 1, 1, kAnyNumber, 1, importVariadic<maximum>},
     {"Min", 1, 1, kAnyNumber, 1, importVariadic<minimum>},
     {"Sum", 1, 1, kAnyNumber, 1, importVariadic<add>},
@@ -684,11 +404,10 @@ constexpr OperatorEntry kOperators[] = {
     {"Identity", 1, 1, 1, 1, importIdentity, "", /*takesSequences=*/true},
     {"Cast", 1, 1, 1, 1, importCast},
     {"CastLike", 15, 2, 2, 1, importCastLike},
-    {"Not", 1, 1, 1, 1, importUnary<logicalNot, Kind::Bool>},
-    {"Abs", 1, 1, 1, 1, importUnary<absolute, Kind::Number>},
-    {"Neg", 1, 1, 1, 1, importUnary<negate, Kind::Number>},
-    {"Sign", 9, 1, 1, 1, importUnary<sign, Kind::Number>},
-    {"Relu", 1, 1, 1, 1, importUnary<relu, Kind::Number>},
+    {"Not", 1, 1, 1, 1, importUnary<logicalNot, &Node::requireBool>},
+    {"Abs", 1, 1, 1, 1, importUnary<absolute, &Node::requireNumber>},
+    {"Neg", 1, 1, 1, 1, importUnary<negate, &Node::requireNumber>},
+    {"Sign", 9, 1, 1, 1, importUnary<sign, &Node::requireNumber>},
     {"Reciprocal", 1, 1, 1, 1, importUnary<reciprocal>},
     {"Ceil", 1, 1, 1, 1, importUnary<build<math::CeilOp>>},
     {"Floor", 1, 1, 1, 1, importUnary<build<math::FloorOp>>},
@@ -705,21 +424,9 @@ constexpr OperatorEntry kOperators[] = {
     {"Atan", 7, 1, 1, 1, importUnary<build<math::AtanOp>>},
     {"Sinh", 9, 1, 1, 1, importUnary<build<math::SinhOp>>},
     {"Cosh", 9, 1, 1, 1, importUnary<build<math::CoshOp>>},
-    {"Tanh", 1, 1, 1, 1, importUnary<build<math::TanhOp>>},
     {"Asinh", 9, 1, 1, 1, importUnary<build<math::AsinhOp>>},
     {"Acosh", 9, 1, 1, 1, importUnary<build<math::AcoshOp>>},
     {"Atanh", 9, 1, 1, 1, importUnary<build<math::AtanhOp>>},
-    {"Sigmoid", 1, 1, 1, 1, importUnary<sigmoid>},
-    {"Softplus", 1, 1, 1, 1, importUnary<softplus>},
-    {"Softsign", 1, 1, 1, 1, importUnary<softsign>},
-    {"HardSwish", 14, 1, 1, 1, importUnary<hardSwish>},
-    {"LeakyRelu", 1, 1, 1, 1, importLeakyRelu},
-    {"Elu", 1, 1, 1, 1, importElu},
-    {"Selu", 1, 1, 1, 1, importSelu},
-    {"Celu", 12, 1, 1, 1, importCelu},
-    {"ThresholdedRelu", 10, 1, 1, 1, importThresholdedRelu},
-    {"HardSigmoid", 1, 1, 1, 1, importHardSigmoid},
-    {"Shrink", 9, 1, 1, 1, importShrink},
     {"IsNaN", 9, 1, 1, 1, importIsNaN},
     {"IsInf", 10, 1, 1, 1, importIsInf},
 };
@@ -728,11 +435,4 @@ constexpr OperatorEntry kOperators[] = {
 
 ArrayRef<OperatorEntry> mlir::dann::onnx::getElementwiseOperators() {
   return kOperators;
-}
-
-const Activation *mlir::dann::onnx::findActivation(StringRef name) {
-  for (const Activation &activation : kActivations)
-    if (activation.name.equals_insensitive(name))
-      return &activation;
-  return nullptr;
 }

@@ -60,11 +60,7 @@ LogicalResult importDynamicPad(Node &node, Tensor x, PadMode mode,
   if (llvm::is_contained(x.getShape(), 0)) {
     if (mode != PadMode::Constant)
       return node.emitError() << x.getType() << " has no elements to repeat";
-    FailureOr<Tensor> result = node.broadcast(value, *shape);
-    if (failed(result))
-      return failure();
-    node.setOutput(0, *result);
-    return success();
+    return node.setResult(node.broadcast(value, *shape));
   }
   node.setOutput(
       0,
@@ -179,11 +175,7 @@ LogicalResult importPad(Node &node) {
   if (isEmpty) {
     if (mode != PadMode::Constant && !llvm::is_contained(shape, 0))
       return node.emitError() << "leaves no elements to repeat";
-    FailureOr<Tensor> result = node.broadcast(value, shape);
-    if (failed(result))
-      return failure();
-    node.setOutput(0, *result);
-    return success();
+    return node.setResult(node.broadcast(value, shape));
   }
   Tensor part = node.slice(x, offsets, sizes, SmallVector<int64_t>(rank, 1));
   if (mode == PadMode::Constant) {
@@ -228,12 +220,8 @@ LogicalResult rearrange(Node &node, ArrayRef<int64_t> split,
   FailureOr<Tensor> wide = node.reshape(node.getInput(0), split);
   if (failed(wide))
     return failure();
-  FailureOr<Tensor> result =
-      node.reshape(node.transpose(*wide, permutation), merged);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      node.reshape(node.transpose(*wide, permutation), merged));
 }
 
 LogicalResult importDepthToSpace(Node &node) {

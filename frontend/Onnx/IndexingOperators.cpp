@@ -46,12 +46,8 @@ LogicalResult importGather(Node &node) {
   SmallVector<int64_t> sizes(x.getShape());
   offsets[*axis] = (*known)[0] < 0 ? (*known)[0] + extent : (*known)[0];
   sizes[*axis] = 1;
-  FailureOr<Tensor> result =
-      node.reshape(node.slice(x, offsets, sizes, ones), shape);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      node.reshape(node.slice(x, offsets, sizes, ones), shape));
 }
 
 /// Whether each element of `indices` has its place in `data`, but for `axis`.
@@ -80,7 +76,7 @@ LogicalResult importGatherElements(Node &node) {
       failed(checkKnownIndices(node, 1, x.getDim(*axis))))
     return failure();
   int64_t extent = x.getDim(*axis);
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.elementwise(indices, x.dataType, [&](B &b, ValueRange arguments) {
         SmallVector<Value> places;
         for (int64_t i = 0; i < x.getRank(); ++i) {
@@ -90,11 +86,7 @@ LogicalResult importGatherElements(Node &node) {
             places.push_back(linalg::IndexOp::create(b, i));
         }
         return tensor::ExtractOp::create(b, x.value, places);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 /// The number of dimensions that the tuples in the last dimension of `indices`

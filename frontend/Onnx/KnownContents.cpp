@@ -383,6 +383,13 @@ std::optional<SmallVector<int64_t>> KnownContents::getInts(Value tensor) {
   return ints;
 }
 
+std::optional<int64_t> KnownContents::getInt(Value tensor) {
+  auto known = getInts(tensor);
+  if (!known || known->size() != 1 || ShapedType::isDynamic(known->front()))
+    return std::nullopt;
+  return known->front();
+}
+
 std::optional<SmallVector<double>> KnownContents::getFloats(Value tensor) {
   if (count(tensor) == 0)
     return SmallVector<double>();

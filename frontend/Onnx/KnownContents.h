@@ -31,6 +31,9 @@ public:
   /// The elements of a tensor of integers, if all are known. The size of the
   /// batch is ShapedType::kDynamic.
   std::optional<SmallVector<int64_t>> getInts(Value tensor);
+  /// The element of a tensor that has one integer or bool; none if it is not
+  /// known or the size of the batch.
+  std::optional<int64_t> getInt(Value tensor);
   /// The elements of a tensor of floats, if all are known.
   std::optional<SmallVector<double>> getFloats(Value tensor);
 

@@ -1,5 +1,6 @@
 //===- LossOperators.cpp - Losses -----------------------------------------===//
 
+#include "frontend/Onnx/Indices.h"
 #include "frontend/Onnx/Reduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -33,12 +34,9 @@ private:
     return node.convertScalar(b, label, labels.dataType,
                               proto::TensorProto::INT64);
   }
-  Value constant(B &b, int64_t value) {
-    return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-  }
   Value isIgnored(B &b, Value label) {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, label,
-                                 constant(b, ignoredLabel));
+    return compare(b, arith::CmpIPredicate::eq, label,
+                   makeInt64(b, ignoredLabel));
   }
   /// Whether the loop over classes is at the label, and it is not ignored.
   Value isCounted(B &b, Value label) {
@@ -49,7 +47,7 @@ private:
     if (!ignores)
       return isLabel;
     Value isOther = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, label,
-                                          constant(b, ignoredLabel));
+                                          makeInt64(b, ignoredLabel));
     return arith::AndIOp::create(b, isLabel, isOther);
   }
   Tensor sumWeights();
@@ -113,7 +111,7 @@ Tensor LabelLoss::sumWeights() {
                   [&](B &b, ValueRange arguments) {
                     return arith::SelectOp::create(
                         b, isIgnored(b, getLabel(b, arguments[0])),
-                        createConstant(b, type, 0), createConstant(b, type, 1));
+                        constant(b, type, 0), constant(b, type, 1));
                   });
   }
   SmallVector<int64_t> axes =
@@ -123,7 +121,7 @@ Tensor LabelLoss::sumWeights() {
                 [&](B &b, ValueRange arguments) {
                   return arith::SelectOp::create(
                       b, isCounted(b, getLabel(b, arguments[0])), arguments[1],
-                      createConstant(b, type, 0));
+                      constant(b, type, 0));
                 });
 }
 
@@ -144,17 +142,16 @@ Tensor LabelLoss::build(Tensor logarithms) {
                                  arith::MulFOp::create(b, loss, arguments[2]);
                            return arith::SelectOp::create(
                                b, isCounted(b, getLabel(b, arguments[0])), loss,
-                               createConstant(b, type, 0));
+                               constant(b, type, 0));
                          });
   // A label of no class has no loss: it must not pass for a good one.
   auto mark = [&](B &b, ValueRange arguments) {
     Value label = getLabel(b, arguments[1]);
     Value isKnown = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, label,
-                                          constant(b, shape[1]));
+                                          makeInt64(b, shape[1]));
     if (ignores)
       isKnown = arith::OrIOp::create(b, isKnown, isIgnored(b, label));
-    Value none =
-        createConstant(b, type, std::numeric_limits<double>::quiet_NaN());
+    Value none = constant(b, type, std::numeric_limits<double>::quiet_NaN());
     return arith::SelectOp::create(b, isKnown, arguments[0], none);
   };
   SmallVector<Indexed> both = {indexWhole(picked), indexWhole(labels)};

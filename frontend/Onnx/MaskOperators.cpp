@@ -111,7 +111,7 @@ LogicalResult importTrilu(Node &node) {
   if (known && ShapedType::isDynamic((*known)[0]))
     known.reset(); // the size of the batch
   int64_t row = x.getRank() - 2, column = x.getRank() - 1;
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.elementwise(x, x.dataType, [&](B &b, ValueRange arguments) -> Value {
         Value distance =
             arith::SubIOp::create(b, linalg::IndexOp::create(b, column),
@@ -128,11 +128,7 @@ LogicalResult importTrilu(Node &node) {
                     distance, bound);
         return arith::SelectOp::create(b, isKept, arguments[0],
                                        makeZero(b, arguments[0].getType()));
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 LogicalResult importEyeLike(Node &node) {

@@ -85,7 +85,12 @@ public:
   /// The shape that the model declares for an output, if it does and all of it
   /// is known; for operators whose results depend on values.
   std::optional<SmallVector<int64_t>> getDeclaredShape(int index);
+  /// The shape that an input gives or, if it is not known, the declared one of
+  /// output 0; reports that there is none.
+  FailureOr<SmallVector<int64_t>> getShape(int input);
   void setOutput(int index, Tensor tensor);
+  /// Sets output 0, unless there is none.
+  LogicalResult setResult(FailureOr<Tensor> result);
 
   //===------------------------------------------------------------------===//
   // Attributes
@@ -101,7 +106,8 @@ public:
   SmallVector<std::string> getStrings(StringRef name);
   /// Null if it is not given.
   const proto::TensorProto *getTensor(StringRef name);
-  const proto::GraphProto *getGraph(StringRef name);
+  /// Fails if it is not given.
+  FailureOr<const proto::GraphProto *> getGraph(StringRef name);
 
   /// An attribute `name` that counts dimensions of a tensor of `rank` from 0,
   /// or from behind with negative numbers.
@@ -118,6 +124,8 @@ public:
   //===------------------------------------------------------------------===//
 
   LogicalResult requireFloat(Tensor tensor);
+  LogicalResult requireNumber(Tensor tensor);
+  LogicalResult requireBool(Tensor tensor);
   LogicalResult requireRank(Tensor tensor, int64_t rank);
   LogicalResult requireSameType(ArrayRef<Tensor> tensors);
   /// Whether a tensor may have this shape.
@@ -142,6 +150,11 @@ public:
                                 Body body);
   /// `tensor` in a larger shape, by numpy's rules.
   FailureOr<Tensor> broadcast(Tensor tensor, ArrayRef<int64_t> shape);
+  /// `tensor` in loops over a shape that it broadcasts to, without the
+  /// dimensions that are repeated. Its last dimensions may be no part of that,
+  /// and have the loops `inner`.
+  LinalgBuilder::Indexed indexBroadcast(Tensor tensor, ArrayRef<int64_t> shape,
+                                        ArrayRef<unsigned> inner = {});
   /// The sizes of a shape: constants, and the size of the batch.
   SmallVector<OpFoldResult> getSizes(ArrayRef<int64_t> shape);
   /// A tensor of which each element is computed from its index.
@@ -158,7 +171,11 @@ public:
   /// `tensor` with more elements around it.
   Tensor pad(Tensor tensor, ArrayRef<int64_t> low, ArrayRef<int64_t> high,
              Value padding);
-  Tensor concatenate(ArrayRef<Tensor> tensors, int64_t axis);
+  /// Parts of the given sizes along an axis, which together are all of it.
+  FailureOr<SmallVector<Tensor>> split(Tensor tensor, int64_t axis,
+                                       ArrayRef<int64_t> sizes);
+  /// Reports tensors that do not fit.
+  FailureOr<Tensor> concatenate(ArrayRef<Tensor> tensors, int64_t axis);
   /// ONNX' Cast.
   FailureOr<Tensor> convert(Tensor tensor, int32_t dataType);
   Value convertScalar(ImplicitLocOpBuilder &b, Value value, int32_t from,
@@ -166,6 +183,8 @@ public:
 
   Tensor constant(ElementsAttr elements, int32_t dataType);
   Tensor constant(ArrayRef<int64_t> ints);
+  /// An int64 of rank 0.
+  Tensor number(int64_t value);
   /// One value everywhere.
   Tensor fill(ArrayRef<int64_t> shape, int32_t dataType, double value);
   Value scalar(int32_t dataType, double value);
@@ -200,14 +219,14 @@ using NodeImporter = LogicalResult (*)(Node &node);
 
 /// How the nodes of an operator are imported.
 struct OperatorEntry {
-  StringLiteral name;
+  StringRef name;
   /// The first version of the domain that has this meaning.
   int64_t sinceOpset;
   /// Inputs before `minInputs` may not be left out.
   int minInputs, maxInputs;
   int maxOutputs;
   NodeImporter import;
-  StringLiteral domain = "";
+  StringRef domain = "";
   /// Whether inputs may be sequences.
   bool takesSequences = false;
 };
@@ -219,7 +238,10 @@ const OperatorEntry *findOperator(StringRef domain, StringRef name,
 
 // Operators by families, each in the file of its name.
 ArrayRef<OperatorEntry> getElementwiseOperators();
+ArrayRef<OperatorEntry> getActivationOperators();
 ArrayRef<OperatorEntry> getShapeOperators();
+ArrayRef<OperatorEntry> getSliceOperators();
+ArrayRef<OperatorEntry> getConstantOperators();
 ArrayRef<OperatorEntry> getProductOperators();
 ArrayRef<OperatorEntry> getConvolutionOperators();
 ArrayRef<OperatorEntry> getPoolingOperators();
@@ -227,6 +249,7 @@ ArrayRef<OperatorEntry> getImageOperators();
 ArrayRef<OperatorEntry> getResizeOperators();
 ArrayRef<OperatorEntry> getSamplingOperators();
 ArrayRef<OperatorEntry> getReductionOperators();
+ArrayRef<OperatorEntry> getTopKOperators();
 ArrayRef<OperatorEntry> getNormalizationOperators();
 ArrayRef<OperatorEntry> getLossOperators();
 ArrayRef<OperatorEntry> getIndexingOperators();
@@ -234,8 +257,10 @@ ArrayRef<OperatorEntry> getMaskOperators();
 ArrayRef<OperatorEntry> getEinsumOperators();
 ArrayRef<OperatorEntry> getQuantizationOperators();
 ArrayRef<OperatorEntry> getSignalOperators();
+ArrayRef<OperatorEntry> getNGramOperators();
 ArrayRef<OperatorEntry> getRecurrentOperators();
 ArrayRef<OperatorEntry> getControlOperators();
+ArrayRef<OperatorEntry> getSequenceOperators();
 ArrayRef<OperatorEntry> getTrainingOperators();
 ArrayRef<OperatorEntry> getDannOperators();
 

@@ -165,9 +165,9 @@ LogicalResult importBatchNormalization(Node &node) {
                   [&](B &b, ValueRange arguments) {
                     Type type = x.getElementType();
                     Value kept = arith::MulFOp::create(
-                        b, arguments[0], createConstant(b, type, momentum));
+                        b, arguments[0], constant(b, type, momentum));
                     Value added = arith::MulFOp::create(
-                        b, arguments[1], createConstant(b, type, 1 - momentum));
+                        b, arguments[1], constant(b, type, 1 - momentum));
                     return arith::AddFOp::create(b, kept, added);
                   });
       // Statistics may have a type of their own, that of the inputs.
@@ -191,16 +191,12 @@ LogicalResult importBatchNormalization(Node &node) {
       node.setOutput(i, i % 2 == 1 ? *mean : *variance);
   }
   Tensor inverse = invertDeviation(node, *variance, epsilon);
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.reshape(normalize(node, x, indexReduced(*mean, rank, axes),
                              indexReduced(inverse, rank, axes),
                              indexReduced(*scale, rank, axes),
                              indexReduced(*bias, rank, axes)),
-                   whole);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+                   whole));
 }
 
 LogicalResult importInstanceNormalization(Node &node) {
@@ -308,7 +304,7 @@ LogicalResult importMeanVarianceNormalization(Node &node) {
                        arith::SubFOp::create(b, arguments[0], arguments[1]);
                    Value deviation = arith::AddFOp::create(
                        b, math::SqrtOp::create(b, arguments[2]),
-                       createConstant(b, x.getElementType(), epsilon));
+                       constant(b, x.getElementType(), epsilon));
                    return arith::DivFOp::create(b, difference, deviation);
                  }));
   return success();
@@ -341,9 +337,9 @@ LogicalResult importLpNormalization(Node &node) {
                      norm = math::SqrtOp::create(b, norm);
                    Value isZero =
                        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, norm,
-                                             createConstant(b, type, 0));
-                   norm = arith::SelectOp::create(
-                       b, isZero, createConstant(b, type, 1), norm);
+                                             constant(b, type, 0));
+                   norm = arith::SelectOp::create(b, isZero,
+                                                  constant(b, type, 1), norm);
                    return arith::DivFOp::create(b, arguments[0], norm);
                  }));
   return success();
@@ -363,8 +359,7 @@ Value buildPower(B &b, Value base, double exponent) {
   }
   if (exponent == 1)
     return base;
-  return math::PowFOp::create(b, base,
-                              createConstant(b, base.getType(), exponent));
+  return math::PowFOp::create(b, base, constant(b, base.getType(), exponent));
 }
 
 LogicalResult importLrn(Node &node) {
@@ -425,10 +420,9 @@ LogicalResult importLrn(Node &node) {
                             {indexWhole(x), indexWhole(squares)},
                             [&](B &b, ValueRange arguments) {
                               Value scaled = arith::MulFOp::create(
-                                  b, arguments[1],
-                                  createConstant(b, type, factor));
+                                  b, arguments[1], constant(b, type, factor));
                               Value base = arith::AddFOp::create(
-                                  b, scaled, createConstant(b, type, bias));
+                                  b, scaled, constant(b, type, bias));
                               return arith::DivFOp::create(
                                   b, arguments[0], buildPower(b, base, beta));
                             }));

@@ -236,21 +236,19 @@ LogicalResult importMaxUnpool(Node &node) {
            << x.getType();
   FailureOr<SmallVector<int64_t>> kernel =
       getWindowInts(node, "kernel_shape", rank, 1, 0);
-  FailureOr<SmallVector<int64_t>> strides =
-      getWindowInts(node, "strides", rank, 1, 1);
-  FailureOr<SmallVector<int64_t>> pads =
-      getWindowInts(node, "pads", 2 * rank, 0, 0);
-  if (failed(kernel) || failed(strides) || failed(pads))
+  FailureOr<WindowAttributes> attributes = getWindowAttributes(node, rank);
+  if (failed(kernel) || failed(attributes))
     return failure();
+  ArrayRef<int64_t> strides = attributes->strides, pads = attributes->pads;
   // What the input of the MaxPool has, unless a window has left elements out.
   SmallVector<int64_t> inferred(x.getShape().take_front(2));
   for (int64_t i = 0; i < rank; ++i) {
     int64_t extent = x.getDim(2 + i);
-    if (extent < 1 || extent > kMaxElements / (*strides)[i])
+    if (extent < 1 || extent > kMaxElements / strides[i])
       return node.emitError() << "cannot widen dimension " << 2 + i << " of "
-                              << x.getType() << " by " << (*strides)[i];
-    inferred.push_back((extent - 1) * (*strides)[i] + (*kernel)[i] -
-                       (*pads)[i] - (*pads)[rank + i]);
+                              << x.getType() << " by " << strides[i];
+    inferred.push_back((extent - 1) * strides[i] + (*kernel)[i] - pads[i] -
+                       pads[rank + i]);
     if (inferred.back() < 1)
       return node.emitError()
              << "the padding leaves nothing of dimension " << 2 + i
@@ -258,11 +256,9 @@ LogicalResult importMaxUnpool(Node &node) {
   }
   SmallVector<int64_t> shape = inferred;
   if (node.hasInput(2)) {
-    std::optional<SmallVector<int64_t>> given = node.getKnownInts(2);
-    if (!given)
-      given = node.getDeclaredShape(0);
-    if (!given)
-      return node.emitError() << "output_shape is not known at compile time";
+    FailureOr<SmallVector<int64_t>> given = node.getShape(2);
+    if (failed(given))
+      return failure();
     shape = *given;
     if (ArrayRef(shape).take_front(2) != x.getShape().take_front(2) ||
         shape.size() != inferred.size()) {

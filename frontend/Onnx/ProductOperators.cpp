@@ -1,6 +1,7 @@
 //===- ProductOperators.cpp - Products of matrices ------------------------===//
 
-#include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Products.h"
+
 #include "frontend/Onnx/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -11,16 +12,14 @@ using namespace mlir;
 using namespace mlir::dann;
 using namespace mlir::dann::onnx;
 
-namespace {
-
 using B = ImplicitLocOpBuilder;
 
 /// A tensor and the loop of each of its dimensions.
 using Indexed = LinalgBuilder::Indexed;
 
 /// The sum of products over the loops that the result does not have.
-Value contract(Node &node, int64_t numLoops, Indexed x, Indexed y,
-               ArrayRef<int64_t> shape, Indexed result) {
+static Value contract(Node &node, int64_t numLoops, Indexed x, Indexed y,
+                      ArrayRef<int64_t> shape, Indexed result) {
   result.tensor = node.linalg().fill(
       node.getSizes(shape), getElementTypeOrSelf(x.tensor.getType()), 0);
   return node.linalg().generic(
@@ -29,11 +28,9 @@ Value contract(Node &node, int64_t numLoops, Indexed x, Indexed y,
       });
 }
 
-LogicalResult importMatMul(Node &node) {
-  Tensor x = node.getInput(0), y = node.getInput(1);
-  if (failed(node.requireSameType({x, y})))
-    return failure();
-  if (x.isBool() || x.getRank() == 0 || y.getRank() == 0)
+FailureOr<Tensor> mlir::dann::onnx::multiplyMatrices(Node &node, Tensor x,
+                                                     Tensor y) {
+  if (x.getRank() == 0 || y.getRank() == 0)
     return node.emitError()
            << "cannot multiply " << x.getType() << " and " << y.getType();
   int64_t inner = x.getDim(x.getRank() - 1);
@@ -42,11 +39,9 @@ LogicalResult importMatMul(Node &node) {
                             << y.getType() << ": the inner extents differ";
   bool xIsVector = x.getRank() == 1, yIsVector = y.getRank() == 1;
   // Two matrices are what kernels know.
-  if (x.getRank() == 2 && y.getRank() == 2 && x.isFloat()) {
-    node.setOutput(
-        0, {node.linalg().product(x.value, false, y.value, false), x.dataType});
-    return success();
-  }
+  if (x.getRank() == 2 && y.getRank() == 2 && x.isFloat())
+    return Tensor{node.linalg().product(x.value, false, y.value, false),
+                  x.dataType};
   ArrayRef<int64_t> xBatch =
       xIsVector ? ArrayRef<int64_t>() : x.getShape().drop_back(2);
   ArrayRef<int64_t> yBatch =
@@ -64,19 +59,6 @@ LogicalResult importMatMul(Node &node) {
   SmallVector<int64_t> shape(*batch);
   unsigned m = numBatch, n = numBatch + !xIsVector;
   unsigned k = n + !yIsVector;
-  auto index = [&](Tensor tensor, int64_t numOwn, ArrayRef<unsigned> matrix) {
-    SmallVector<int64_t> repeated;
-    SmallVector<unsigned, 2> loops;
-    for (int64_t i = 0; i < numOwn; ++i) {
-      unsigned loop = numBatch - numOwn + i;
-      if (tensor.getDim(i) == 1 && (*batch)[loop] != 1)
-        repeated.push_back(i);
-      else
-        loops.push_back(loop);
-    }
-    loops.append(matrix.begin(), matrix.end());
-    return Indexed{node.squeeze(tensor, repeated).value, loops};
-  };
   SmallVector<unsigned> xLoops, yLoops;
   Indexed result;
   for (int64_t i = 0; i < numBatch; ++i)
@@ -95,10 +77,18 @@ LogicalResult importMatMul(Node &node) {
   }
   if (failed(node.checkSize(shape)))
     return failure();
-  node.setOutput(0, {contract(node, k + 1, index(x, xBatch.size(), xLoops),
-                              index(y, yBatch.size(), yLoops), shape, result),
-                     x.dataType});
-  return success();
+  return Tensor{contract(node, k + 1, node.indexBroadcast(x, *batch, xLoops),
+                         node.indexBroadcast(y, *batch, yLoops), shape, result),
+                x.dataType};
+}
+
+namespace {
+
+LogicalResult importMatMul(Node &node) {
+  Tensor x = node.getInput(0), y = node.getInput(1);
+  if (failed(node.requireSameType({x, y})) || failed(node.requireNumber(x)))
+    return failure();
+  return node.setResult(multiplyMatrices(node, x, y));
 }
 
 LogicalResult importGemm(Node &node) {
@@ -109,8 +99,8 @@ LogicalResult importGemm(Node &node) {
   if (failed(node.requireSameType(operands)) ||
       failed(node.requireRank(x, 2)) || failed(node.requireRank(y, 2)))
     return failure();
-  if (x.isBool())
-    return node.emitError() << "takes numbers";
+  if (failed(node.requireNumber(x)))
+    return failure();
   bool transposeX = node.getInt("transA", 0) != 0;
   bool transposeY = node.getInt("transB", 0) != 0;
   double alpha = node.getFloat("alpha", 1), beta = node.getFloat("beta", 1);
@@ -135,19 +125,9 @@ LogicalResult importGemm(Node &node) {
     node.setOutput(0, product);
     return success();
   }
-  auto scale = [](B &b, Value value, double factor) -> Value {
-    if (factor == 1)
-      return value;
-    if (isa<FloatType>(value.getType()))
-      return arith::MulFOp::create(
-          b, value,
-          arith::ConstantOp::create(b,
-                                    b.getFloatAttr(value.getType(), factor)));
-    return arith::MulIOp::create(
-        b, value,
-        arith::ConstantOp::create(
-            b,
-            b.getIntegerAttr(value.getType(), static_cast<int64_t>(factor))));
+  auto scale = [](B &b, Value value, double factor) {
+    return factor == 1 ? value
+                       : multiply(b, value, constantLike(b, value, factor));
   };
   SmallVector<Tensor> terms = {product};
   if (c && beta != 0)
@@ -159,17 +139,13 @@ LogicalResult importGemm(Node &node) {
     return node.emitError()
            << "the summand " << c.getType()
            << " does not broadcast to the product " << product.getType();
-  FailureOr<Tensor> result =
+  return node.setResult(
       node.elementwise(terms, x.dataType, [&](B &b, ValueRange arguments) {
         Value value = scale(b, arguments[0], alpha);
         if (terms.size() > 1)
           value = add(b, value, scale(b, arguments[1], beta));
         return value;
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+      }));
 }
 
 constexpr OperatorEntry kOperators[] = {

@@ -1,12 +1,11 @@
 //===- QuantizationOperators.cpp - Products of integers and quantisation -===//
 
-#include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Products.h"
+#include "frontend/Onnx/Window.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-
-#include <limits>
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -101,12 +100,27 @@ Value quantize(Node &node, B &b, Value value, Value zeroPoint,
   return saturate(b, rounded, dataType);
 }
 
-/// The dimension of QuantizeLinear's and DequantizeLinear's vectors, which
-/// nothing needs if they are numbers.
-FailureOr<int64_t> getVectorAxis(Node &node, Tensor x, Tensor scale) {
-  if (isSingle(scale))
-    return 0;
-  return node.getAxis("axis", 1, x.getRank());
+/// Applies `body` to x, the scale and the zero point, if there is one, of
+/// QuantizeLinear or DequantizeLinear.
+LogicalResult importLinear(Node &node, int32_t dataType, Node::Body body) {
+  Tensor x = node.getInput(0), scale = node.getInput(1);
+  // Of vectors: the dimension that they belong to.
+  FailureOr<int64_t> axis = 0;
+  if (!isSingle(scale))
+    axis = node.getAxis("axis", 1, x.getRank());
+  if (failed(axis))
+    return failure();
+  SmallVector<Tensor> operands = {x};
+  for (int i : {1, 2}) {
+    if (!node.hasInput(i))
+      continue;
+    FailureOr<Tensor> aligned =
+        align(node, node.getInput(i), *axis, x.getRank());
+    if (failed(aligned))
+      return failure();
+    operands.push_back(*aligned);
+  }
+  return node.setResult(applyParameters(node, operands, dataType, body));
 }
 
 LogicalResult importQuantizeLinear(Node &node) {
@@ -120,29 +134,12 @@ LogicalResult importQuantizeLinear(Node &node) {
     return failure();
   int32_t dataType =
       zeroPoint ? zeroPoint.dataType : int32_t(proto::TensorProto::UINT8);
-  FailureOr<int64_t> axis = getVectorAxis(node, x, scale);
-  if (failed(axis))
-    return failure();
-  SmallVector<Tensor> operands = {x};
-  for (Tensor parameter : {scale, zeroPoint}) {
-    if (!parameter)
-      continue;
-    FailureOr<Tensor> aligned = align(node, parameter, *axis, x.getRank());
-    if (failed(aligned))
-      return failure();
-    operands.push_back(*aligned);
-  }
-  FailureOr<Tensor> result = applyParameters(
-      node, operands, dataType, [&](B &b, ValueRange arguments) {
-        Value value = node.convertScalar(b, arguments[0], x.dataType, kFloat);
-        value = arith::DivFOp::create(b, value, arguments[1]);
-        return quantize(node, b, value, zeroPoint ? arguments[2] : Value(),
-                        dataType);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return importLinear(node, dataType, [&](B &b, ValueRange arguments) {
+    Value value = node.convertScalar(b, arguments[0], x.dataType, kFloat);
+    value = arith::DivFOp::create(b, value, arguments[1]);
+    return quantize(node, b, value, zeroPoint ? arguments[2] : Value(),
+                    dataType);
+  });
 }
 
 LogicalResult importDequantizeLinear(Node &node) {
@@ -153,32 +150,14 @@ LogicalResult importDequantizeLinear(Node &node) {
   if (failed(requireType(node, scale, kFloat)) ||
       (zeroPoint && failed(requireType(node, zeroPoint, x.dataType))))
     return failure();
-  FailureOr<int64_t> axis = getVectorAxis(node, x, scale);
-  if (failed(axis))
-    return failure();
-  SmallVector<Tensor> operands = {x};
-  for (Tensor parameter : {scale, zeroPoint}) {
-    if (!parameter)
-      continue;
-    FailureOr<Tensor> aligned = align(node, parameter, *axis, x.getRank());
-    if (failed(aligned))
-      return failure();
-    operands.push_back(*aligned);
-  }
-  FailureOr<Tensor> result = applyParameters(
-      node, operands, kFloat, [&](B &b, ValueRange arguments) -> Value {
-        Value value = node.convertScalar(b, arguments[0], x.dataType, kInt32);
-        if (zeroPoint)
-          value = arith::SubIOp::create(
-              b, value,
-              node.convertScalar(b, arguments[2], x.dataType, kInt32));
-        return arith::MulFOp::create(
-            b, node.convertScalar(b, value, kInt32, kFloat), arguments[1]);
-      });
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return importLinear(node, kFloat, [&](B &b, ValueRange arguments) -> Value {
+    Value value = node.convertScalar(b, arguments[0], x.dataType, kInt32);
+    if (zeroPoint)
+      value = arith::SubIOp::create(
+          b, value, node.convertScalar(b, arguments[2], x.dataType, kInt32));
+    return arith::MulFOp::create(
+        b, node.convertScalar(b, value, kInt32, kFloat), arguments[1]);
+  });
 }
 
 LogicalResult importDynamicQuantizeLinear(Node &node) {
@@ -270,12 +249,6 @@ FailureOr<Tensor> requantize(Node &node, Tensor sum, Tensor xScale,
       });
 }
 
-/// x * y + sum
-Value multiplyAdd(B &b, ValueRange arguments) {
-  return arith::AddIOp::create(
-      b, arguments[2], arith::MulIOp::create(b, arguments[0], arguments[1]));
-}
-
 //===----------------------------------------------------------------------===//
 // Matrices
 //===----------------------------------------------------------------------===//
@@ -322,54 +295,6 @@ FailureOr<Tensor> alignColumns(Node &node, Tensor parameter) {
   if (parameter && isSingle(parameter))
     return node.reshape(parameter, {});
   return parameter;
-}
-
-/// The product of int32 matrices, of which the leading dimensions broadcast.
-FailureOr<Tensor> multiplyMatrices(Node &node, Tensor x, Tensor y) {
-  auto error = [&] {
-    return node.emitError()
-           << "cannot multiply " << x.getType() << " and " << y.getType();
-  };
-  if (x.getShape().back() != y.getDim(y.getRank() - 2))
-    return error() << ": the inner extents differ";
-  int64_t numBatch = std::max(x.getRank(), y.getRank()) - 2;
-  SmallVector<int64_t> shape(numBatch, 1);
-  for (Tensor tensor : {x, y})
-    for (int64_t i = 0, e = tensor.getRank() - 2; i < e; ++i) {
-      int64_t &extent = shape[numBatch - e + i];
-      if (extent == 1)
-        extent = tensor.getDim(i);
-      else if (tensor.getDim(i) != 1 && tensor.getDim(i) != extent)
-        return error() << ": the leading extents do not broadcast";
-    }
-  shape.push_back(x.getDim(x.getRank() - 2));
-  shape.push_back(y.getShape().back());
-  if (failed(node.checkSize(shape)))
-    return failure();
-  for (int64_t extent : ArrayRef(shape).drop_front())
-    if (ShapedType::isDynamic(extent))
-      return error() << ": the batch does not come first";
-  auto index = [&](Tensor tensor, unsigned row, unsigned column) {
-    int64_t own = tensor.getRank() - 2;
-    SmallVector<int64_t> repeated;
-    SmallVector<unsigned, 2> loops;
-    for (int64_t i = 0; i < own; ++i) {
-      unsigned loop = numBatch - own + i;
-      if (tensor.getDim(i) == 1 && shape[loop] != 1)
-        repeated.push_back(i);
-      else
-        loops.push_back(loop);
-    }
-    loops.push_back(row);
-    loops.push_back(column);
-    return LinalgBuilder::Indexed{node.squeeze(tensor, repeated).value, loops};
-  };
-  unsigned m = numBatch, n = numBatch + 1, k = numBatch + 2;
-  Value init = node.fill(shape, kInt32, 0).value;
-  return Tensor{node.linalg().generic(k + 1, {index(x, m, k), index(y, k, n)},
-                                      {init, LinalgBuilder::allLoops(init)},
-                                      multiplyAdd),
-                kInt32};
 }
 
 Tensor dropVectors(Node &node, Tensor result, const MatrixOperands &operands) {
@@ -435,136 +360,6 @@ LogicalResult importQLinearMatMul(Node &node) {
 // Convolutions
 //===----------------------------------------------------------------------===//
 
-constexpr int64_t kMaxStep = std::numeric_limits<int32_t>::max();
-
-/// An attribute with a number for each dimension of space, or two.
-FailureOr<SmallVector<int64_t>> getSteps(Node &node, StringRef name,
-                                         int64_t count, int64_t least) {
-  SmallVector<int64_t> otherwise(count, least);
-  SmallVector<int64_t> steps = node.getInts(name, otherwise);
-  if (static_cast<int64_t>(steps.size()) != count)
-    return node.emitError() << "'" << name << "' has " << steps.size()
-                            << " numbers instead of " << count;
-  for (int64_t step : steps)
-    if (step < least || step > kMaxStep)
-      return node.emitError()
-             << "'" << name << "' has " << step << ", which is not in ["
-             << least << ", " << kMaxStep << "]";
-  return steps;
-}
-
-/// The convolution of int32 tensors. What is around `x` is 0, the zero point.
-FailureOr<Tensor> convolve(Node &node, Tensor x, Tensor w) {
-  int64_t rank = x.getRank(), numSpace = rank - 2;
-  if (numSpace < 1 || w.getRank() != rank || !w.getType().hasStaticShape())
-    return node.emitError()
-           << "cannot convolve " << x.getType() << " with " << w.getType();
-  int64_t group = node.getInt("group", 1), inputs = 0;
-  if (group < 1 || w.getDim(0) % group != 0 ||
-      llvm::MulOverflow(group, w.getDim(1), inputs) || inputs != x.getDim(1))
-    return node.emitError() << "cannot convolve " << x.getType() << " with "
-                            << w.getType() << " in " << group << " groups";
-  if (llvm::is_contained(x.getShape(), 0) ||
-      llvm::is_contained(w.getShape(), 0))
-    return node.emitError() << "convolves nothing";
-  ArrayRef<int64_t> kernel = w.getShape().drop_front(2);
-  if (node.hasAttribute("kernel_shape") &&
-      ArrayRef(node.getInts("kernel_shape")) != kernel)
-    return node.emitError() << "'kernel_shape' is not that of " << w.getType();
-  auto strides = getSteps(node, "strides", numSpace, 1);
-  auto dilations = getSteps(node, "dilations", numSpace, 1);
-  auto pads = getSteps(node, "pads", 2 * numSpace, 0);
-  if (failed(strides) || failed(dilations) || failed(pads))
-    return failure();
-  std::string mode = node.getString("auto_pad", "NOTSET");
-  if (mode != "NOTSET" && mode != "SAME_UPPER" && mode != "SAME_LOWER" &&
-      mode != "VALID")
-    return node.emitError()
-           << "'auto_pad' is '" << mode << "', which is unknown";
-  SmallVector<int64_t> low(rank, 0), high(rank, 0);
-  SmallVector<int64_t> padded(x.getShape());
-  SmallVector<int64_t> shape = {x.getDim(0), w.getDim(0)};
-  for (int64_t i = 0; i < numSpace; ++i) {
-    int64_t extent = x.getDim(i + 2), stride = (*strides)[i], reach = 0;
-    if (llvm::MulOverflow(kernel[i] - 1, (*dilations)[i], reach) ||
-        reach > kMaxElements)
-      return node.emitError() << "the kernel reaches too far";
-    if (mode == "NOTSET") {
-      low[i + 2] = (*pads)[i];
-      high[i + 2] = (*pads)[i + numSpace];
-    } else if (mode != "VALID") {
-      int64_t size = llvm::divideCeil(extent, stride);
-      int64_t sum =
-          std::max<int64_t>(0, (size - 1) * stride + reach + 1 - extent);
-      low[i + 2] = mode == "SAME_UPPER" ? sum / 2 : sum - sum / 2;
-      high[i + 2] = sum - low[i + 2];
-    }
-    padded[i + 2] = extent + low[i + 2] + high[i + 2];
-    if (padded[i + 2] <= reach)
-      return node.emitError()
-             << "the kernel of " << w.getType()
-             << " is larger than the padded input " << x.getType();
-    shape.push_back((padded[i + 2] - reach - 1) / stride + 1);
-  }
-  if (failed(node.checkSize(padded)) || failed(node.checkSize(shape)))
-    return failure();
-  FailureOr<Tensor> input = node.pad(x, low, high, node.scalar(kInt32, 0));
-  FailureOr<Tensor> weights = w;
-  SmallVector<int64_t> split(shape);
-  if (group > 1) {
-    auto splitAt = [&](ArrayRef<int64_t> extents, int64_t axis) {
-      SmallVector<int64_t> result(extents);
-      result[axis] /= group;
-      result.insert(result.begin() + axis, group);
-      return result;
-    };
-    input = node.reshape(*input, splitAt(padded, 1));
-    weights = node.reshape(*weights, splitAt(w.getShape(), 0));
-    split = splitAt(shape, 1);
-    if (failed(input) || failed(weights) || failed(node.checkSize(split)))
-      return failure();
-  }
-  // Loops: the batch, the groups, outputs of each, the place, and, summed up,
-  // inputs and the place in the kernel.
-  B &b = node.b();
-  unsigned numParallel = split.size(), numLoops = numParallel + 1 + numSpace;
-  auto loop = [&](unsigned i) { return b.getAffineDimExpr(i); };
-  SmallVector<AffineExpr> inputMap = {loop(0)}, weightMap, resultMap;
-  unsigned next = 1;
-  if (group > 1) {
-    inputMap.push_back(loop(1));
-    weightMap.push_back(loop(1));
-    next = 2;
-  }
-  weightMap.push_back(loop(next++));
-  inputMap.push_back(loop(numParallel));
-  weightMap.push_back(loop(numParallel));
-  for (int64_t i = 0; i < numSpace; ++i) {
-    AffineExpr inKernel = loop(numParallel + 1 + i);
-    inputMap.push_back(loop(next + i) * (*strides)[i] +
-                       inKernel * (*dilations)[i]);
-    weightMap.push_back(inKernel);
-  }
-  SmallVector<utils::IteratorType> iterators(numLoops,
-                                             utils::IteratorType::reduction);
-  for (unsigned i = 0; i < numParallel; ++i) {
-    resultMap.push_back(loop(i));
-    iterators[i] = utils::IteratorType::parallel;
-  }
-  auto map = [&](ArrayRef<AffineExpr> expressions) {
-    return AffineMap::get(numLoops, 0, expressions, b.getContext());
-  };
-  Value init = node.fill(split, kInt32, 0).value;
-  auto op = linalg::GenericOp::create(
-      b, init.getType(), ValueRange{input->value, weights->value}, init,
-      {map(inputMap), map(weightMap), map(resultMap)}, iterators,
-      [](OpBuilder &nested, Location loc, ValueRange arguments) {
-        B inner(loc, nested);
-        linalg::YieldOp::create(inner, multiplyAdd(inner, arguments));
-      });
-  return node.reshape({op.getResult(0), kInt32}, shape);
-}
-
 /// The convolution of quantized tensors, less their zero points.
 FailureOr<Tensor> convolveQuantized(Node &node, Tensor x, Tensor xZeroPoint,
                                     Tensor w, Tensor wZeroPoint) {
@@ -591,13 +386,9 @@ FailureOr<Tensor> convolveQuantized(Node &node, Tensor x, Tensor xZeroPoint,
 }
 
 LogicalResult importConvInteger(Node &node) {
-  FailureOr<Tensor> result =
-      convolveQuantized(node, node.getInput(0), node.getInput(2),
-                        node.getInput(1), node.getInput(3));
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(convolveQuantized(node, node.getInput(0),
+                                          node.getInput(2), node.getInput(1),
+                                          node.getInput(3)));
 }
 
 LogicalResult importQLinearConv(Node &node) {
@@ -626,12 +417,8 @@ LogicalResult importQLinearConv(Node &node) {
   FailureOr<Tensor> zeroPoint = align(node, node.getInput(7), 1, rank);
   if (failed(xScale) || failed(wScale) || failed(scale) || failed(zeroPoint))
     return failure();
-  FailureOr<Tensor> result =
-      requantize(node, *sum, *xScale, *wScale, *scale, *zeroPoint);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      requantize(node, *sum, *xScale, *wScale, *scale, *zeroPoint));
 }
 
 constexpr OperatorEntry kOperators[] = {

@@ -298,9 +298,13 @@ LogicalResult RecurrentLayer::importDirection(int64_t index, bool isReverse) {
       return failure();
     if (keepsHiddenBias()) {
       direction.hiddenBias = takeGates(recurrent, numGates - 1);
-      inputBias = node.concatenate({takeGates(*sum, 0, numGates - 1),
-                                    takeGates(inputBias, numGates - 1)},
-                                   0);
+      FailureOr<Tensor> joined =
+          node.concatenate({takeGates(*sum, 0, numGates - 1),
+                            takeGates(inputBias, numGates - 1)},
+                           0);
+      if (failed(joined))
+        return failure();
+      inputBias = *joined;
     } else {
       inputBias = *sum;
     }

@@ -15,13 +15,6 @@ using namespace mlir::dann::onnx;
 
 using B = ImplicitLocOpBuilder;
 
-Value mlir::dann::onnx::createConstant(B &b, Type type, double value) {
-  if (isa<FloatType>(type))
-    return arith::ConstantOp::create(b, b.getFloatAttr(type, value));
-  return arith::ConstantOp::create(
-      b, b.getIntegerAttr(type, static_cast<int64_t>(value)));
-}
-
 SmallVector<unsigned, 2>
 mlir::dann::onnx::getOtherLoops(int64_t rank, ArrayRef<int64_t> axes) {
   SmallVector<unsigned, 2> loops;
@@ -93,30 +86,17 @@ static TypedAttr getNeutral(Type type, bool isUnsigned,
 
 static Value combine(B &b, Combination combination, bool isUnsigned, Value x,
                      Value y) {
-  bool isFloat = isa<FloatType>(x.getType());
   switch (combination) {
   case Combination::Sum:
-    if (isFloat)
-      return arith::AddFOp::create(b, x, y);
-    return arith::AddIOp::create(b, x, y);
+    return add(b, x, y);
   case Combination::Product:
-    if (isFloat)
-      return arith::MulFOp::create(b, x, y);
-    return arith::MulIOp::create(b, x, y);
+    return multiply(b, x, y);
   case Combination::Maximum:
-    if (isFloat)
-      return arith::MaximumFOp::create(b, x, y);
-    if (isUnsigned)
-      return arith::MaxUIOp::create(b, x, y);
-    return arith::MaxSIOp::create(b, x, y);
+    return maximum(b, x, y, isUnsigned);
   case Combination::Minimum:
     break;
   }
-  if (isFloat)
-    return arith::MinimumFOp::create(b, x, y);
-  if (isUnsigned)
-    return arith::MinUIOp::create(b, x, y);
-  return arith::MinSIOp::create(b, x, y);
+  return minimum(b, x, y, isUnsigned);
 }
 
 Tensor mlir::dann::onnx::reduce(Node &node, ArrayRef<int64_t> shape,
@@ -155,6 +135,52 @@ Tensor mlir::dann::onnx::reduce(Node &node, Tensor x, ArrayRef<int64_t> axes,
                 });
 }
 
+Value mlir::dann::onnx::buildPosition(B &b, ArrayRef<int64_t> shape,
+                                      ArrayRef<int64_t> axes) {
+  Value position;
+  for (int64_t axis : axes) {
+    Value index = linalg::IndexOp::create(b, axis);
+    // Only the first dimension may be unknown, which is no factor.
+    if (position)
+      index = arith::AddIOp::create(
+          b, index,
+          arith::MulIOp::create(
+              b, position, arith::ConstantIndexOp::create(b, shape[axis])));
+    position = index;
+  }
+  if (!position)
+    position = arith::ConstantIndexOp::create(b, 0);
+  return arith::IndexCastOp::create(b, b.getI64Type(), position);
+}
+
+Tensor mlir::dann::onnx::findExtremum(Node &node, Tensor x,
+                                      ArrayRef<int64_t> axes,
+                                      Combination combination, bool takesLast) {
+  Tensor extremum = reduce(node, x, axes, combination);
+  return reduce(
+      node, x.getShape(), axes, proto::TensorProto::INT64,
+      takesLast ? Combination::Maximum : Combination::Minimum,
+      {indexWhole(x), indexReduced(extremum, x.getRank(), axes)},
+      [&](B &b, ValueRange arguments) {
+        Value isThis;
+        if (x.isFloat()) {
+          Value isEqual = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                                arguments[0], arguments[1]);
+          Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO,
+                                              arguments[0], arguments[0]);
+          isThis = arith::OrIOp::create(b, isEqual, isNan);
+        } else {
+          isThis = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                         arguments[0], arguments[1]);
+        }
+        Value position = buildPosition(b, x.getShape(), axes);
+        Value none = arith::ConstantOp::create(
+            b, b.getI64IntegerAttr(
+                   takesLast ? -1 : std::numeric_limits<int64_t>::max()));
+        return arith::SelectOp::create(b, isThis, position, none);
+      });
+}
+
 Tensor mlir::dann::onnx::divideByCount(Node &node, Tensor sum,
                                        ArrayRef<int64_t> shape,
                                        ArrayRef<int64_t> axes) {
@@ -182,20 +208,20 @@ Tensor mlir::dann::onnx::divideByCount(Node &node, Tensor sum,
     inputs.push_back(
         {tensor::FromElementsOp::create(node.b(), scalar, count), {}});
   }
-  return compute(
-      node, sum.getShape(), sum.dataType, inputs,
-      [&](B &b, ValueRange arguments) -> Value {
-        Value count = hasBatch
-                          ? arguments[1]
-                          : createConstant(b, type, static_cast<double>(known));
-        if (sum.isFloat())
-          return arith::DivFOp::create(b, arguments[0], count);
-        // Nothing at all is no reason to trap.
-        count = arith::MaxUIOp::create(b, count, createConstant(b, type, 1));
-        if (sum.isUnsigned())
-          return arith::DivUIOp::create(b, arguments[0], count);
-        return arith::DivSIOp::create(b, arguments[0], count);
-      });
+  return compute(node, sum.getShape(), sum.dataType, inputs,
+                 [&](B &b, ValueRange arguments) -> Value {
+                   Value count =
+                       hasBatch ? arguments[1]
+                                : constant(b, type, static_cast<double>(known));
+                   if (sum.isFloat())
+                     return arith::DivFOp::create(b, arguments[0], count);
+                   // Nothing at all is no reason to trap.
+                   count =
+                       arith::MaxUIOp::create(b, count, constant(b, type, 1));
+                   if (sum.isUnsigned())
+                     return arith::DivUIOp::create(b, arguments[0], count);
+                   return arith::DivSIOp::create(b, arguments[0], count);
+                 });
 }
 
 Moments mlir::dann::onnx::computeMoments(Node &node, Tensor x,
@@ -224,9 +250,9 @@ Tensor mlir::dann::onnx::invertDeviation(Node &node, Tensor variance,
       [&](B &b, ValueRange arguments) {
         Type type = arguments[0].getType();
         Value deviation = math::SqrtOp::create(
-            b, arith::AddFOp::create(b, arguments[0],
-                                     createConstant(b, type, epsilon)));
-        return arith::DivFOp::create(b, createConstant(b, type, 1), deviation);
+            b,
+            arith::AddFOp::create(b, arguments[0], constant(b, type, epsilon)));
+        return arith::DivFOp::create(b, constant(b, type, 1), deviation);
       });
 }
 

@@ -4,6 +4,7 @@
 #define DANN_FRONTEND_ONNX_REDUCTION_H
 
 #include "frontend/Onnx/Node.h"
+#include "frontend/Onnx/Scalars.h"
 
 namespace mlir::dann::onnx {
 
@@ -17,9 +18,6 @@ enum class Combination { Sum, Product, Maximum, Minimum };
 using Indexed = LinalgBuilder::Indexed;
 /// What is made of an element before it is combined.
 using ElementMap = llvm::function_ref<Value(ImplicitLocOpBuilder &, Value)>;
-
-/// A constant in a body.
-Value createConstant(ImplicitLocOpBuilder &b, Type type, double value);
 
 /// The dimensions of a tensor of `rank` that are no axes.
 SmallVector<unsigned, 2> getOtherLoops(int64_t rank, ArrayRef<int64_t> axes);
@@ -40,6 +38,15 @@ Tensor reduce(Node &node, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes,
 /// Combines the elements of `x`, each mapped by `map` if there is one.
 Tensor reduce(Node &node, Tensor x, ArrayRef<int64_t> axes,
               Combination combination, ElementMap map = nullptr);
+
+/// In a body, the position of the loops `axes` in row-major order of their
+/// extents: an int64.
+Value buildPosition(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
+                    ArrayRef<int64_t> axes);
+/// The position of the first or last extremum along `axes` in rising order.
+/// Like numpy's, a NaN is one.
+Tensor findExtremum(Node &node, Tensor x, ArrayRef<int64_t> axes,
+                    Combination combination, bool takesLast);
 
 /// A sum divided by the number of its terms: the elements along `axes` of a
 /// tensor of `shape`. Of integers, the quotient loses its fraction.

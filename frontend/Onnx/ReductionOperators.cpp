@@ -1,4 +1,4 @@
-//===- ReductionOperators.cpp - Reductions, softmax, and order ------------===//
+//===- ReductionOperators.cpp - Reductions and what is made of them -------===//
 
 #include "frontend/Onnx/Reduction.h"
 
@@ -38,11 +38,7 @@ enum class Kind {
   SumSquare
 };
 
-Value square(B &b, Value x) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MulFOp::create(b, x, x);
-  return arith::MulIOp::create(b, x, x);
-}
+Value square(B &b, Value x) { return multiply(b, x, x); }
 
 template <typename OpTy> Tensor map(Node &node, Tensor x) {
   return compute(
@@ -62,9 +58,9 @@ Tensor logSumExp(Node &node, Tensor x, ArrayRef<int64_t> axes) {
         Type type = arguments[0].getType();
         Value isFinite = arith::CmpFOp::create(
             b, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, arguments[0]),
-            createConstant(b, type, std::numeric_limits<double>::infinity()));
+            constant(b, type, std::numeric_limits<double>::infinity()));
         return arith::SelectOp::create(b, isFinite, arguments[0],
-                                       createConstant(b, type, 0));
+                                       constant(b, type, 0));
       });
   Tensor sum =
       reduce(node, x.getShape(), axes, x.dataType, Combination::Sum,
@@ -164,8 +160,8 @@ Tensor buildAxisMask(Node &node, Tensor axes, int64_t rank) {
         Type type = b.getI64Type();
         Value axis = node.convertScalar(b, arguments[0], axes.dataType,
                                         proto::TensorProto::INT64);
-        Value zero = createConstant(b, type, 0);
-        Value extent = createConstant(b, type, static_cast<double>(rank));
+        Value zero = constant(b, type, 0);
+        Value extent = constant(b, type, static_cast<double>(rank));
         Value isNegative =
             arith::CmpIOp::create(b, arith::CmpIPredicate::slt, axis, zero);
         axis = arith::SelectOp::create(
@@ -173,7 +169,7 @@ Tensor buildAxisMask(Node &node, Tensor axes, int64_t rank) {
         Value isAxis =
             arith::CmpIOp::create(b, arith::CmpIPredicate::ult, axis, extent);
         Value safe = arith::SelectOp::create(b, isAxis, axis, zero);
-        Value bit = arith::ShLIOp::create(b, createConstant(b, type, 1), safe);
+        Value bit = arith::ShLIOp::create(b, constant(b, type, 1), safe);
         return arith::SelectOp::create(b, isAxis, bit, zero);
       });
 }
@@ -292,62 +288,12 @@ LogicalResult importReduce(Node &node) {
   if (failed(result))
     return failure();
   result = node.reshape(*result, reduceShape(x.getShape(), axes, keepsAxes));
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(result);
 }
 
 //===----------------------------------------------------------------------===//
 // Where the extrema are
 //===----------------------------------------------------------------------===//
-
-/// The position of the loops `axes` in row-major order of their extents.
-Value buildPosition(B &b, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
-  Value position;
-  for (int64_t axis : axes) {
-    Value index = linalg::IndexOp::create(b, axis);
-    // Only the first dimension may be unknown, which is no factor.
-    if (position)
-      index = arith::AddIOp::create(
-          b, index,
-          arith::MulIOp::create(
-              b, position, arith::ConstantIndexOp::create(b, shape[axis])));
-    position = index;
-  }
-  if (!position)
-    position = arith::ConstantIndexOp::create(b, 0);
-  return arith::IndexCastOp::create(b, b.getI64Type(), position);
-}
-
-/// The position of the first or last extremum along `axes` in rising order.
-/// Like numpy's, a NaN is one.
-Tensor findExtremum(Node &node, Tensor x, ArrayRef<int64_t> axes,
-                    Combination combination, bool takesLast) {
-  Tensor extremum = reduce(node, x, axes, combination);
-  return reduce(
-      node, x.getShape(), axes, proto::TensorProto::INT64,
-      takesLast ? Combination::Maximum : Combination::Minimum,
-      {indexWhole(x), indexReduced(extremum, x.getRank(), axes)},
-      [&](B &b, ValueRange arguments) {
-        Value isThis;
-        if (x.isFloat()) {
-          Value isEqual = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                                arguments[0], arguments[1]);
-          Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO,
-                                              arguments[0], arguments[0]);
-          isThis = arith::OrIOp::create(b, isEqual, isNan);
-        } else {
-          isThis = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                         arguments[0], arguments[1]);
-        }
-        Value position = buildPosition(b, x.getShape(), axes);
-        Value none = arith::ConstantOp::create(
-            b, b.getI64IntegerAttr(
-                   takesLast ? -1 : std::numeric_limits<int64_t>::max()));
-        return arith::SelectOp::create(b, isThis, position, none);
-      });
-}
 
 template <Combination combination> LogicalResult importArg(Node &node) {
   Tensor x = node.getInput(0);
@@ -362,12 +308,8 @@ template <Combination combination> LogicalResult importArg(Node &node) {
            << "takes numbers, and at least one along the axis, not "
            << x.getType();
   Tensor found = findExtremum(node, x, *axis, combination, takesLast);
-  FailureOr<Tensor> result =
-      node.reshape(found, reduceShape(x.getShape(), *axis, keepsAxis));
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
+  return node.setResult(
+      node.reshape(found, reduceShape(x.getShape(), *axis, keepsAxis)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -407,9 +349,9 @@ Tensor hardmax(Node &node, Tensor x, ArrayRef<int64_t> axes) {
         Value isThis =
             arith::CmpIOp::create(b, arith::CmpIPredicate::eq, arguments[0],
                                   buildPosition(b, x.getShape(), axes));
-        return arith::SelectOp::create(
-            b, isThis, createConstant(b, x.getElementType(), 1),
-            createConstant(b, x.getElementType(), 0));
+        return arith::SelectOp::create(b, isThis,
+                                       constant(b, x.getElementType(), 1),
+                                       constant(b, x.getElementType(), 0));
       });
 }
 
@@ -445,10 +387,8 @@ Tensor sumUp(Node &node, Tensor x, int64_t axis, bool isExclusive,
     x = compute(
         node, x.getShape(), x.dataType,
         {indexWhole(x), indexWhole(shift(node, x, axis, distance, backwards))},
-        [](B &b, ValueRange arguments) -> Value {
-          if (isa<FloatType>(arguments[0].getType()))
-            return arith::AddFOp::create(b, arguments[0], arguments[1]);
-          return arith::AddIOp::create(b, arguments[0], arguments[1]);
+        [](B &b, ValueRange arguments) {
+          return add(b, arguments[0], arguments[1]);
         });
   return x;
 }
@@ -490,209 +430,6 @@ LogicalResult importCumSum(Node &node) {
   else
     node.setOutput(0, choose(node, buildAxisMask(node, axis, rank),
                              (int64_t(1) << rank) - 1, masks, alternatives));
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// The largest elements
-//===----------------------------------------------------------------------===//
-
-/// Integers with a sign in the order of the elements of `x`, or in the reverse
-/// order. Zeros of both signs are equal, and a NaN is the largest number.
-Tensor buildKeys(Node &node, Tensor x, bool isReversed) {
-  unsigned width = x.getElementType().getIntOrFloatBitWidth();
-  int32_t dataType = proto::TensorProto::INT64;
-  if (width == 32)
-    dataType = proto::TensorProto::INT32;
-  else if (width == 16)
-    dataType = proto::TensorProto::INT16;
-  else if (width == 8)
-    dataType = proto::TensorProto::INT8;
-  Type type = getElementType(dataType, node.getContext());
-  return compute(
-      node, x.getShape(), dataType, indexWhole(x),
-      [&](B &b, ValueRange arguments) {
-        auto constant = [&](const APInt &value) -> Value {
-          return arith::ConstantOp::create(b, b.getIntegerAttr(type, value));
-        };
-        Value key = arguments[0];
-        if (x.isFloat()) {
-          Value isNan =
-              arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, key, key);
-          Value isZero =
-              arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, key,
-                                    createConstant(b, key.getType(), 0));
-          Value bits = arith::BitcastOp::create(b, type, key);
-          // Of negative numbers the other bits count the other way round.
-          Value sign = arith::ShRSIOp::create(
-              b, bits, constant(APInt(width, width - 1)));
-          Value flip = arith::AndIOp::create(
-              b, sign, constant(APInt::getSignedMaxValue(width)));
-          key = arith::XOrIOp::create(b, bits, flip);
-          key = arith::SelectOp::create(b, isZero, constant(APInt(width, 0)),
-                                        key);
-          key = arith::SelectOp::create(
-              b, isNan, constant(APInt::getSignedMaxValue(width)), key);
-        } else if (x.isUnsigned()) {
-          key = arith::XOrIOp::create(
-              b, key, constant(APInt::getSignedMinValue(width)));
-        }
-        if (isReversed)
-          key =
-              arith::XOrIOp::create(b, key, constant(APInt::getAllOnes(width)));
-        return key;
-      });
-}
-
-/// The positions along `axis` of the `count` largest keys, in falling order,
-/// and of equal ones those in front first.
-///
-/// A tournament: neighbouring lists, at first of one element each, are merged
-/// until one is left, and of each no more than `count` elements are kept. Every
-/// element of a merged list finds its origin by a binary search of its own.
-Tensor selectLargest(Node &node, Tensor keys, int64_t axis, int64_t count) {
-  int64_t rank = keys.getRank(), extent = keys.getDim(axis);
-  int32_t dataType = proto::TensorProto::INT64;
-  using Predicate = arith::CmpIPredicate;
-  // The lists take the place of the axis, and what they hold comes behind it.
-  SmallVector<int64_t> shape(keys.getShape());
-  shape.insert(shape.begin() + axis + 1, 1);
-  Tensor lists = compute(node, shape, dataType, {}, [&](B &b, ValueRange) {
-    return buildPosition(b, shape, axis);
-  });
-  for (int64_t span = 1; span < extent; span *= 2) {
-    int64_t numLists = shape[axis], width = shape[axis + 1];
-    shape[axis] = llvm::divideCeil(numLists, 2);
-    shape[axis + 1] = std::min(2 * width, count);
-    lists = compute(node, shape, dataType, {}, [&](B &b, ValueRange) {
-      auto constant = [&](int64_t value) -> Value {
-        return arith::ConstantIndexOp::create(b, value);
-      };
-      auto is = [&](Predicate predicate, Value x, Value y) -> Value {
-        return arith::CmpIOp::create(b, predicate, x, y);
-      };
-      auto clamp = [&](Value x, Value high) -> Value {
-        x = arith::MaxSIOp::create(b, x, constant(0));
-        return arith::MinSIOp::create(b, x, high);
-      };
-      auto subtract = [&](Value x, Value y) -> Value {
-        return arith::SubIOp::create(b, x, y);
-      };
-      SmallVector<Value> indices;
-      for (int64_t i = 0; i <= rank; ++i)
-        indices.push_back(linalg::IndexOp::create(b, i));
-      Value list = indices[axis], place = indices[axis + 1];
-      Value left = arith::MulIOp::create(b, list, constant(2));
-      Value right = arith::AddIOp::create(b, left, constant(1));
-      // The lists at the end are shorter, or missing.
-      auto getLength = [&](Value list) {
-        Value begin = arith::MulIOp::create(b, list, constant(span));
-        return clamp(subtract(constant(extent), begin), constant(width));
-      };
-      Value leftLength = getLength(left), rightLength = getLength(right);
-      // No place is outside: those that no list has are of no importance.
-      auto getEntry = [&](Value list, Value place) -> Value {
-        SmallVector<Value> at(indices);
-        at[axis] = clamp(list, constant(numLists - 1));
-        at[axis + 1] = clamp(place, constant(width - 1));
-        return tensor::ExtractOp::create(b, lists.value, at);
-      };
-      auto getKey = [&](Value entry) -> Value {
-        SmallVector<Value> at(indices);
-        at.erase(at.begin() + axis + 1);
-        at[axis] = arith::IndexCastOp::create(b, b.getIndexType(), entry);
-        return tensor::ExtractOp::create(b, keys.value, at);
-      };
-      auto precedes = [&](Value leftEntry, Value rightEntry) {
-        return is(Predicate::sge, getKey(leftEntry), getKey(rightEntry));
-      };
-      // How many of the elements in front come from the left.
-      Value low = clamp(subtract(place, rightLength), place);
-      Value high = arith::MinSIOp::create(b, place, leftLength);
-      for (int64_t rest = width; rest > 0; rest /= 2) {
-        Value middle = arith::ShRUIOp::create(
-            b, arith::AddIOp::create(b, low, high), constant(1));
-        Value isOpen = is(Predicate::slt, low, high);
-        Value opposite = subtract(subtract(place, middle), constant(1));
-        Value isIn =
-            precedes(getEntry(left, middle), getEntry(right, opposite));
-        Value raised = arith::SelectOp::create(
-            b, isIn, arith::AddIOp::create(b, middle, constant(1)), low);
-        Value lowered = arith::SelectOp::create(b, isIn, high, middle);
-        low = arith::SelectOp::create(b, isOpen, raised, low);
-        high = arith::SelectOp::create(b, isOpen, lowered, high);
-      }
-      Value rightPlace = subtract(place, low);
-      Value leftEntry = getEntry(left, low);
-      Value rightEntry = getEntry(right, rightPlace);
-      Value isRightOver = is(Predicate::sge, rightPlace, rightLength);
-      Value takesLeft = arith::AndIOp::create(
-          b, is(Predicate::slt, low, leftLength),
-          arith::OrIOp::create(b, isRightOver,
-                               precedes(leftEntry, rightEntry)));
-      return arith::SelectOp::create(b, takesLeft, leftEntry, rightEntry)
-          .getResult();
-    });
-  }
-  // One list of `count` elements is left.
-  return node.squeeze(lists, axis);
-}
-
-LogicalResult importTopK(Node &node) {
-  Tensor x = node.getInput(0);
-  bool takesLargest = node.getOpset() < 11 || node.getInt("largest", 1) != 0;
-  FailureOr<int64_t> axis = node.getAxis("axis", -1, x.getRank());
-  if (failed(axis))
-    return failure();
-  if (x.isBool())
-    return node.emitError() << "takes numbers, not bools";
-  int64_t count = -1;
-  if (node.getOpset() < 10) {
-    count = node.getInt("k", -1);
-  } else if (!node.hasInput(1)) {
-    return node.emitError() << "needs the number of elements";
-  } else if (auto known = node.getKnownInts(1)) {
-    if (known->size() != 1)
-      return node.emitError() << "takes one number of elements, not "
-                              << node.getInput(1).getType();
-    count = known->front();
-  } else {
-    for (int i : {0, 1})
-      if (auto shape = node.getDeclaredShape(i);
-          shape && static_cast<int64_t>(shape->size()) == x.getRank())
-        count = (*shape)[*axis];
-    if (count < 0)
-      return node.emitError() << "the number of elements is not known at "
-                                 "compile time, nor is a shape declared";
-  }
-  int64_t extent = x.getDim(*axis);
-  if (ShapedType::isDynamic(extent))
-    return node.emitError() << "selects along the batch, which is not "
-                               "supported";
-  if (count < 0 || count > extent)
-    return node.emitError() << "selects " << count << " elements of " << extent;
-  SmallVector<int64_t> shape(x.getShape());
-  shape[*axis] = count;
-  if (failed(node.checkSize(shape)))
-    return failure();
-  if (count == 0) {
-    node.setOutput(0, node.fill(shape, x.dataType, 0));
-    node.setOutput(1, node.fill(shape, proto::TensorProto::INT64, 0));
-    return success();
-  }
-  Tensor positions =
-      selectLargest(node, buildKeys(node, x, !takesLargest), *axis, count);
-  node.setOutput(1, positions);
-  node.setOutput(
-      0, compute(node, shape, x.dataType, indexWhole(positions),
-                 [&](B &b, ValueRange arguments) {
-                   SmallVector<Value> indices;
-                   for (int64_t i = 0; i < x.getRank(); ++i)
-                     indices.push_back(linalg::IndexOp::create(b, i));
-                   indices[*axis] = arith::IndexCastOp::create(
-                       b, b.getIndexType(), arguments[0]);
-                   return tensor::ExtractOp::create(b, x.value, indices);
-                 }));
   return success();
 }
 
@@ -777,7 +514,7 @@ LogicalResult importDet(Node &node) {
           Value pivot = get(b, pivotRow, zero);
           Value factor = arith::DivFOp::create(b, get(b, row, zero), pivot);
           // If the pivot is zero, so is all of the column.
-          Value none = createConstant(b, type, 0);
+          Value none = constant(b, type, 0);
           Value isZero =
               arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, pivot, none);
           factor = arith::SelectOp::create(b, isZero, none, factor);
@@ -807,7 +544,6 @@ constexpr OperatorEntry kOperators[] = {
     {"LogSoftmax", 1, 1, 1, 1, importSoftmax<logSoftmax>},
     {"Hardmax", 1, 1, 1, 1, importSoftmax<hardmax>},
     {"CumSum", 11, 2, 2, 1, importCumSum},
-    {"TopK", 1, 1, 2, 2, importTopK},
     {"Det", 11, 1, 1, 1, importDet},
 };
 

@@ -2,9 +2,12 @@
 
 #include "frontend/Onnx/Window.h"
 
+#include "frontend/Onnx/Scalars.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace mlir::dann;
@@ -29,6 +32,29 @@ mlir::dann::onnx::getWindowInts(Node &node, StringRef name, int64_t count,
                << " to " << kMaxWindow;
 }
 
+FailureOr<WindowAttributes>
+mlir::dann::onnx::getWindowAttributes(Node &node, int64_t rank) {
+  FailureOr<SmallVector<int64_t>> strides =
+      getWindowInts(node, "strides", rank, 1, 1);
+  FailureOr<SmallVector<int64_t>> dilations =
+      getWindowInts(node, "dilations", rank, 1, 1);
+  FailureOr<SmallVector<int64_t>> pads =
+      getWindowInts(node, "pads", 2 * rank, 0, 0);
+  if (failed(strides) || failed(dilations) || failed(pads))
+    return failure();
+  using Padding = WindowAttributes::Padding;
+  std::string mode = node.getString("auto_pad", "NOTSET");
+  auto padding = llvm::StringSwitch<std::optional<Padding>>(mode)
+                     .Case("NOTSET", Padding::Explicit)
+                     .Case("VALID", Padding::None)
+                     .Case("SAME_UPPER", Padding::SameUpper)
+                     .Case("SAME_LOWER", Padding::SameLower)
+                     .Default(std::nullopt);
+  if (!padding)
+    return node.emitError() << "there is no auto_pad '" << mode << "'";
+  return WindowAttributes{*strides, *dilations, *pads, *padding};
+}
+
 FailureOr<Window> mlir::dann::onnx::getWindow(Node &node, Tensor x,
                                               ArrayRef<int64_t> kernel) {
   int64_t rank = x.getRank() - 2;
@@ -47,22 +73,16 @@ FailureOr<Window> mlir::dann::onnx::getWindow(Node &node, Tensor x,
     return error << "] instead of " << rank << " extents from 1 to "
                  << kMaxWindow;
   }
-  FailureOr<SmallVector<int64_t>> strides =
-      getWindowInts(node, "strides", rank, 1, 1);
-  FailureOr<SmallVector<int64_t>> dilations =
-      getWindowInts(node, "dilations", rank, 1, 1);
-  FailureOr<SmallVector<int64_t>> pads =
-      getWindowInts(node, "pads", 2 * rank, 0, 0);
-  if (failed(strides) || failed(dilations) || failed(pads))
+  FailureOr<WindowAttributes> attributes = getWindowAttributes(node, rank);
+  if (failed(attributes))
     return failure();
-  window.strides = *strides;
-  window.dilations = *dilations;
-  std::string mode = node.getString("auto_pad", "NOTSET");
-  if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" &&
-      mode != "SAME_LOWER")
-    return node.emitError() << "there is no auto_pad '" << mode << "'";
+  using Padding = WindowAttributes::Padding;
+  Padding padding = attributes->padding;
+  window.strides = attributes->strides;
+  window.dilations = attributes->dilations;
   // VALID has a formula of its own, in which nothing is rounded up.
-  bool isCeil = mode == "NOTSET" && node.getInt("ceil_mode", 0) != 0;
+  bool isCeil =
+      padding == Padding::Explicit && node.getInt("ceil_mode", 0) != 0;
   for (int64_t i = 0; i < rank; ++i) {
     int64_t extent = x.getDim(2 + i), span = window.getSpan(i),
             stride = window.strides[i];
@@ -70,17 +90,17 @@ FailureOr<Window> mlir::dann::onnx::getWindow(Node &node, Tensor x,
     if (extent < 1 || extent > kMaxElements)
       return node.emitError() << "dimension " << 2 + i << " of " << x.getType()
                               << " is not from 1 to " << kMaxElements;
-    if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
+    if (padding == Padding::SameUpper || padding == Padding::SameLower) {
       // With a remainder the more is behind for UPPER, before for LOWER.
       output = llvm::divideCeil(extent, stride);
       int64_t total =
           std::max<int64_t>(0, (output - 1) * stride + span - extent);
-      low = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
+      low = padding == Padding::SameUpper ? total / 2 : total - total / 2;
       high = total - low;
     } else {
-      if (mode == "NOTSET") {
-        low = (*pads)[i];
-        high = (*pads)[rank + i];
+      if (padding == Padding::Explicit) {
+        low = attributes->pads[i];
+        high = attributes->pads[rank + i];
       }
       int64_t room = extent + low + high - span;
       if (room < 0)
@@ -214,19 +234,64 @@ static Value mergeDimensions(Node &node, Value tensor, int64_t axis) {
   return tensor::CollapseShapeOp::create(node.b(), tensor, groups);
 }
 
+FailureOr<int64_t> mlir::dann::onnx::getGroups(Node &node, Tensor x,
+                                               Tensor weights,
+                                               bool isTransposed) {
+  if (x.getRank() < 3 || weights.getRank() != x.getRank())
+    return node.emitError()
+           << "takes a batch, channels and at least one dimension of space, "
+              "and weights of as many dimensions, not "
+           << x.getType() << " and " << weights.getType();
+  if (!weights.getType().hasStaticShape() ||
+      llvm::is_contained(weights.getShape(), 0))
+    return node.emitError() << "the weights " << weights.getType()
+                            << " have no static shape, or no elements";
+  int64_t groups = node.getInt("group", 1), channels = x.getDim(1);
+  bool fits = groups >= 1 && weights.getDim(0) % groups == 0 &&
+              channels % groups == 0 &&
+              (isTransposed ? weights.getDim(0) == channels
+                            : weights.getDim(1) == channels / groups);
+  if (!fits)
+    return node.emitError()
+           << "with " << groups << " groups, the channels of " << x.getType()
+           << " do not fit the weights " << weights.getType();
+  SmallVector<int64_t> given =
+      node.getInts("kernel_shape", weights.getShape().drop_front(2));
+  if (ArrayRef<int64_t>(given) != weights.getShape().drop_front(2)) {
+    InFlightDiagnostic error = node.emitError() << "kernel_shape is [";
+    llvm::interleaveComma(given, error);
+    return error << "] for weights " << weights.getType();
+  }
+  return groups;
+}
+
+FailureOr<Tensor> mlir::dann::onnx::convolve(Node &node, Tensor x,
+                                             Tensor weights) {
+  FailureOr<int64_t> groups =
+      getGroups(node, x, weights, /*isTransposed=*/false);
+  if (failed(groups))
+    return failure();
+  FailureOr<Window> window =
+      getWindow(node, x, weights.getShape().drop_front(2));
+  if (failed(window))
+    return failure();
+  SmallVector<int64_t> shape = {x.getDim(0), weights.getDim(0)};
+  shape.append(window->output);
+  FailureOr<Tensor> padded =
+      padForWindow(node, x, *window, node.scalar(x.dataType, 0));
+  if (failed(node.checkSize(shape)) || failed(padded))
+    return failure();
+  return convolve(node, *padded, weights, *window, *groups);
+}
+
 Tensor mlir::dann::onnx::convolve(Node &node, Tensor x, Tensor weights,
                                   const Window &window, int64_t groups) {
   B &b = node.b();
   unsigned rank = window.getRank();
   SmallVector<int64_t> shape = {x.getDim(0), weights.getDim(0)};
   shape.append(window.output);
-  auto multiplyAdd = [](B &b, ValueRange arguments) -> Value {
-    if (isa<FloatType>(arguments[0].getType()))
-      return arith::AddFOp::create(
-          b, arguments[2],
-          arith::MulFOp::create(b, arguments[0], arguments[1]));
-    return arith::AddIOp::create(
-        b, arguments[2], arith::MulIOp::create(b, arguments[0], arguments[1]));
+  auto multiplyAdd = [](B &b, ValueRange arguments) {
+    return add(b, arguments[2], multiply(b, arguments[0], arguments[1]));
   };
   // What later passes know.
   if (groups == 1 && rank == 2 && x.isFloat()) {

@@ -33,6 +33,15 @@ FailureOr<SmallVector<int64_t>> getWindowInts(Node &node, StringRef name,
                                               int64_t count, int64_t least,
                                               int64_t otherwise);
 
+/// What attributes say of windows over the dimensions of space.
+struct WindowAttributes {
+  enum class Padding { Explicit, None, SameUpper, SameLower };
+  SmallVector<int64_t> strides, dilations;
+  SmallVector<int64_t> pads; // before all dimensions, then behind them
+  Padding padding = Padding::Explicit;
+};
+FailureOr<WindowAttributes> getWindowAttributes(Node &node, int64_t rank);
+
 /// The windows of size `kernel` that the attributes of the node put on `x`.
 FailureOr<Window> getWindow(Node &node, Tensor x, ArrayRef<int64_t> kernel);
 
@@ -58,6 +67,14 @@ AffineMap getWindowMap(Node &node, const Window &window, unsigned numLoops,
                        ArrayRef<unsigned> leading, unsigned positions,
                        unsigned offsets);
 
+/// Whether `x` can be convolved with `weights`, in as many groups as the node
+/// has, which are returned. The weights of a transposed convolution have the
+/// channels of `x` first.
+FailureOr<int64_t> getGroups(Node &node, Tensor x, Tensor weights,
+                             bool isTransposed);
+/// The convolution that the attributes of the node describe, with zeros around
+/// `x`.
+FailureOr<Tensor> convolve(Node &node, Tensor x, Tensor weights);
 /// The convolution of a padded `x` with `weights`, whose dimensions are the
 /// channels of the result, those of `x` in one group, and space. Of numbers of
 /// any type.

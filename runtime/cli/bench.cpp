@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <vector>
 
 namespace dann::cli {
@@ -40,7 +41,7 @@ using Json = nlohmann::ordered_json;
 
 /// Calls `f` as often as the options say, and `take` with the seconds of each.
 template <typename F, typename Take>
-void repeat(const BenchOptions &options, F f, Take take) {
+void repeat(const BenchOptions &options, const F &f, Take take) {
   using Clock = std::chrono::steady_clock;
   std::int64_t calls = 0;
   Clock::time_point begin = Clock::now();
@@ -57,7 +58,7 @@ void repeat(const BenchOptions &options, F f, Take take) {
   }
 }
 
-template <typename F> Timing measure(const BenchOptions &options, F f) {
+template <typename F> Timing measure(const BenchOptions &options, const F &f) {
   // The first calls build what the later ones use.
   constexpr int warm_up = 5;
   for (int i = 0; i < warm_up; ++i)
@@ -91,7 +92,7 @@ private:
 /// Profiles calls of an entry point.
 template <typename F>
 Profile::Summary profile(const BenchOptions &options, Session &session,
-                         const EntryPoint &entry_point, F f) {
+                         const EntryPoint &entry_point, const F &f) {
   // Whatever has to be prepared is none of the operations to record.
   f();
   RecordingScope scope(session);
@@ -109,7 +110,7 @@ Profile::Summary profile(const BenchOptions &options, Session &session,
 /// Writes a trace of a few calls.
 template <typename F>
 void trace(const std::string &path, Session &session,
-           const EntryPoint &entry_point, F f) {
+           const EntryPoint &entry_point, const F &f) {
   constexpr int calls = 3;
   RecordingScope scope(session);
   for (int i = 0; i < calls; ++i)
@@ -273,9 +274,8 @@ void report(const BenchOptions &options, Session &session,
 void bench_training(const BenchOptions &options, Session &session) {
   const Description &description = session.program().description();
   session.initialize(0);
-  std::vector<std::int64_t> indices;
-  for (std::int64_t i = 0; i < options.batch_size; ++i)
-    indices.push_back(i);
+  std::vector<std::int64_t> indices(std::size_t(options.batch_size));
+  std::iota(indices.begin(), indices.end(), 0);
   Batch batch(description, options.batch_size);
   batch.gather(random_data(description, options.batch_size), indices.data(),
                options.batch_size, SessionAccess::execution(session));

@@ -27,13 +27,12 @@ const char *name_of(Access access) {
 
 std::int64_t element_count(const Parameter &parameter,
                            const Description &program) {
-  return *element_count_of(parameter.shape, program.element_type);
+  return checked_element_count(parameter.shape, program.element_type);
 }
 
 /// Of a derived tensor or a state.
 template <typename T> std::int64_t byte_count(const T &tensor) {
-  return *element_count_of(tensor.shape, tensor.element_type) *
-         std::int64_t(size_of(tensor.element_type));
+  return std::int64_t(byte_size_of(tensor.shape, tensor.element_type));
 }
 
 template <typename T>

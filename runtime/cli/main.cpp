@@ -3,6 +3,8 @@
 #include "fail.h"
 #include "model_abi.h"
 
+#include <dann/dann.h>
+
 #include <cctype>
 #include <csignal>
 #include <cstdio>
@@ -43,6 +45,7 @@ int run(int argc, char **argv, const std::string &name) {
   int exit_status = 0;
 
   CLI::App app("The compiled model " + program->description().name, name);
+  app.set_version_flag("--version", std::string("dann ") + dann_version());
   app.require_subcommand(1);
   if (trains(program->description())) {
     add_train(app, program, exit_status);

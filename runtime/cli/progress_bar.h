@@ -29,7 +29,7 @@ private:
 
   std::int64_t epochs_, steps_;
   bool terminal_, drawn_ = false;
-  Clock::time_point begin_ = Clock::now(), last_{};
+  Clock::time_point begin_ = Clock::now(), last_;
   std::int64_t steps_done_ = 0; // since `begin_`
 };
 

@@ -170,7 +170,7 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
   if (options.checkpoint.empty())
     std::fprintf(stderr, "note: without --checkpoint the trained parameters "
                          "are not kept\n");
-  if (state.epoch >= options.epochs) {
+  if (resume_path && state.epoch >= options.epochs) {
     std::printf("%s has completed %lld epochs already; raise --epochs to go "
                 "on\n",
                 resume_path->c_str(), static_cast<long long>(state.epoch));
@@ -239,7 +239,7 @@ int train(const TrainOptions &options, const ProgramPointer &program) {
   bar.clear();
   if (!options.checkpoint.empty())
     std::fprintf(stderr, "stopped in epoch %lld; continue with --resume\n",
-                 static_cast<long long>(state.epoch + 1));
+                 static_cast<long long>(state.epoch) + 1);
   return 128 + stop_signal;
 }
 

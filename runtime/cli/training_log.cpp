@@ -13,7 +13,10 @@
 namespace dann::cli {
 
 TrainingLog::TrainingLog(std::string path) : path_(std::move(path)) {
-  if (!path_.empty() && !(file_ = std::fopen(path_.c_str(), "a")))
+  if (path_.empty())
+    return;
+  file_ = std::fopen(path_.c_str(), "a");
+  if (!file_)
     fail_errno("write");
 }
 

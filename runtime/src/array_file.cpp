@@ -22,10 +22,8 @@ Tensor read_elements(InputFile &file, ElementType type, Shape shape) {
   if (!element_count_of(shape, type))
     fail(ErrorCode::InvalidData, file.path(), " announces the shape ",
          to_string(shape), ", which is too large");
-  std::size_t bytes =
-      std::size_t(*element_count_of(shape, type)) * size_of(type);
-  Tensor tensor =
-      Tensor::share(type, std::move(shape), file.read_buffer(bytes));
+  std::shared_ptr<void> elements = file.read_buffer(byte_size_of(shape, type));
+  Tensor tensor = Tensor::share(type, std::move(shape), std::move(elements));
   file.expect_end();
   return tensor;
 }

@@ -52,8 +52,8 @@ public:
     state.schedule = read_schedule();
     state.position = integer("position");
     state.loss_sum = number("loss_sum");
-    if (const char *key = find_invalid(state))
-      check(false, key);
+    if (std::string sentence = find_invalid(state); !sentence.empty())
+      fail_damaged(sentence);
     return state;
   }
 
@@ -78,11 +78,15 @@ private:
     return schedule;
   }
 
+  template <typename... Parts>
+  [[noreturn]] void fail_damaged(const Parts &...parts) const {
+    fail(ErrorCode::InvalidData, path_,
+         " has a damaged training state: ", parts...);
+  }
+
   void check(bool condition, const char *key) {
     if (!condition)
-      fail(ErrorCode::InvalidData, path_,
-           " has a damaged training state: ", key, " is '", metadata_.at(key),
-           "'");
+      fail_damaged(key, " is '", metadata_.at(key), "'");
   }
 
   const std::string &text(const char *key) {
@@ -155,31 +159,42 @@ void take_tensors(const std::string &path, Session &session, TensorMap tensors,
 
 } // namespace
 
-const char *find_invalid(const TrainingState &state) {
+std::string find_invalid(const TrainingState &state) {
   auto is_positive = [](double value) {
     return std::isfinite(value) && value > 0;
   };
+  auto demand = [](const char *field, auto value, const auto &...rule) {
+    return concat(field, " is ", value, ", but has to ", rule...);
+  };
   if (state.batch_size <= 0)
-    return "batch_size";
+    return demand("batch_size", state.batch_size, "be positive");
   if (!is_positive(state.learning_rate))
-    return "learning_rate";
+    return demand("learning_rate", state.learning_rate,
+                  "be positive and finite");
   if (state.sample_count <= 0)
-    return "sample_count";
+    return demand("sample_count", state.sample_count, "be positive");
   if (state.validation_samples < 0)
-    return "validation_samples";
+    return demand("validation_samples", state.validation_samples,
+                  "be 0 or more");
   // As many as the command line allows; far from overflow in products.
   if (state.epoch < 0 || state.epoch > INT32_MAX)
-    return "epoch";
+    return demand("epoch", state.epoch, "lie in [0, ", INT32_MAX, "]");
   // Positions lie between minibatches.
   if (state.position < 0 || state.position > state.sample_count ||
       (state.position % state.batch_size != 0 &&
        state.position != state.sample_count))
-    return "position";
+    return demand("position", state.position, "be ", state.sample_count,
+                  " or a multiple of ", state.batch_size, " below it");
   if (!std::isfinite(state.loss_sum))
-    return "loss_sum";
-  if (!state.schedule.is_valid())
-    return "schedule";
-  return nullptr;
+    return demand("loss_sum", state.loss_sum, "be finite");
+  const Schedule &schedule = state.schedule;
+  if (!schedule.is_valid())
+    return concat(
+        "the schedule has the factor ", schedule.factor, ", ", schedule.steps,
+        " steps, the minimum ", schedule.minimum, " and ", schedule.warmup,
+        " steps of warm-up, which have to lie in (0, 1], be positive, "
+        "lie in [0, 1] and be 0 or more");
+  return "";
 }
 
 void save_checkpoint(const std::string &path, const Session &session,
@@ -192,6 +207,10 @@ void save_checkpoint(const std::string &path, const Session &session,
       fail(ErrorCode::Diverged, "training diverged: element ", index, " of ",
            name, " is ", element_text(value, index), " in epoch ",
            state.epoch + 1, " at a learning rate of ", state.learning_rate);
+  // Such a file could not be loaded, and stands where a good one may have been.
+  if (std::string sentence = find_invalid(state); !sentence.empty())
+    fail(ErrorCode::InvalidArgument,
+         "the training state is impossible: ", sentence);
   AtomicFile file(path);
   write_tensors(
       file, tensors,

@@ -23,7 +23,7 @@ struct Key {
     return std::memcmp(this, &other, sizeof(Key)) == 0;
   }
 };
-static_assert(sizeof(Key) == 30 * 8, "Key has padding");
+static_assert(sizeof(Key) == 30 * sizeof(std::int64_t), "Key has padding");
 
 /// [channels, rows, columns, batch] as oneDNN's [batch, channels, rows,
 /// columns], or filters as they are. Without strides, in a layout of its own
@@ -274,6 +274,9 @@ std::size_t ConvolutionCache::primitive_count() const {
 
 void ConvolutionCache::run(const Array4 &x, const Array4 &filters,
                            const Array4 &z, const ConvolutionOptions &options) {
+  if (options.result < 0 || options.result >= kOperands)
+    fail(ErrorCode::Internal, "a convolution has the unknown result ",
+         options.result);
   Key key{};
   set_sizes(key.x_sizes, key.x_strides, x);
   set_sizes(key.filter_sizes, key.filter_strides, filters);

@@ -40,7 +40,8 @@ public:
   ConvolutionCache(const ConvolutionCache &) = delete;
   ConvolutionCache &operator=(const ConvolutionCache &) = delete;
 
-  /// Throws Internal if the operands do not fit together or oneDNN reports an
+  /// Throws Internal if the operands do not fit together, the result is none of
+  /// them, or oneDNN reports an
   /// error, OutOfMemory if it runs out of memory.
   void run(const Array4 &x, const Array4 &filters, const Array4 &z,
            const ConvolutionOptions &options);

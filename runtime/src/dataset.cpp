@@ -18,7 +18,7 @@ namespace dann {
 namespace {
 
 std::int64_t sample_size(const Description &program) {
-  return *element_count_of(program.input_shape, program.element_type);
+  return checked_element_count(program.input_shape, program.element_type);
 }
 
 template <typename T>

@@ -15,6 +15,7 @@ namespace dann {
 
 /// Calls `f` with a zero of the C++ type of `type`.
 template <typename F> decltype(auto) visit(ElementType type, F &&f) {
+  // The branches differ in their types. NOLINTBEGIN(bugprone-branch-clone)
   switch (type) {
   case ElementType::F32:
     return f(float());
@@ -41,6 +42,7 @@ template <typename F> decltype(auto) visit(ElementType type, F &&f) {
   case ElementType::Bool:
     return f(bool());
   }
+  // NOLINTEND(bugprone-branch-clone)
   fail(ErrorCode::Internal, "unknown element type ", int(type));
 }
 
@@ -49,6 +51,12 @@ template <typename F> decltype(auto) visit(ElementType type, F &&f) {
 /// not fit an address space.
 std::optional<std::int64_t> element_count_of(const Shape &shape,
                                              ElementType type);
+
+/// The number of elements and the size in bytes of a shape that has been
+/// checked, as those of a program are when it is loaded. Throw InvalidArgument
+/// if it has not.
+std::int64_t checked_element_count(const Shape &shape, ElementType type);
+std::uint64_t byte_size_of(const Shape &shape, ElementType type);
 
 /// An uninitialised buffer, aligned for vector loads; from 2 MB on aligned to
 /// huge pages, and in them if the system has some. Throws OutOfMemory.

@@ -21,7 +21,7 @@ struct Key {
     return std::memcmp(this, &other, sizeof(Key)) == 0;
   }
 };
-static_assert(sizeof(Key) == 10 * 8, "Key has padding");
+static_assert(sizeof(Key) == 10 * sizeof(std::int64_t), "Key has padding");
 
 dnnl_memory_desc_t describe(std::int64_t rows, std::int64_t columns,
                             const std::int64_t strides[2],

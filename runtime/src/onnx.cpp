@@ -101,9 +101,8 @@ void export_onnx(const Program &program, const TensorMap &parameters,
   std::vector<std::string> heads;
   std::uint64_t graph_size = model.graph.size();
   for (const Parameter &parameter : description.parameters) {
-    std::uint64_t size = std::uint64_t(*element_count_of(
-                             parameter.shape, description.element_type)) *
-                         size_of(description.element_type);
+    std::uint64_t size =
+        byte_size_of(parameter.shape, description.element_type);
     heads.push_back(
         initializer_head(parameter, description.element_type, size));
     graph_size += heads.back().size() + size;

@@ -2,6 +2,7 @@
 
 #include "elements.h"
 #include "fail.h"
+#include "named.h"
 
 #include <algorithm>
 #include <limits>
@@ -70,10 +71,7 @@ Tensor checked_parameter(const Description &program, const Parameter &parameter,
 std::vector<Tensor> checked_parameters(const Description &program,
                                        const TensorMap &values) {
   for (const auto &[name, value] : values)
-    if (std::none_of(program.parameters.begin(), program.parameters.end(),
-                     [&, &name = name](const Parameter &parameter) {
-                       return parameter.name == name;
-                     }))
+    if (index_of(program.parameters, name) == kNone)
       fail_unknown_parameter(program, name);
   std::vector<Tensor> checked;
   for (const Parameter &parameter : program.parameters) {
@@ -109,10 +107,7 @@ std::vector<Tensor> checked_states(const Description &program,
     checked.push_back(value);
   }
   for (const auto &[name, value] : values)
-    if (std::none_of(program.state_tensors.begin(), program.state_tensors.end(),
-                     [&, &name = name](const StateTensor &state) {
-                       return state.name == name;
-                     }))
+    if (index_of(program.state_tensors, name) == kNone)
       fail(ErrorCode::InvalidArgument, "the optimizer of the model ",
            program.name, " has no state ", name);
   return checked;

@@ -192,9 +192,7 @@ private:
   }
 
   const void *initial_value(std::int64_t offset, const Parameter &owner) {
-    auto bytes =
-        std::uint64_t(*element_count_of(owner.shape, result_.element_type)) *
-        size_of(result_.element_type);
+    std::uint64_t bytes = byte_size_of(owner.shape, result_.element_type);
     check(offset >= 0 && offset % 64 == 0 &&
               std::uint64_t(offset) <= model_.values_size &&
               bytes <= model_.values_size - std::uint64_t(offset),

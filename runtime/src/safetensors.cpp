@@ -36,6 +36,13 @@ constexpr TypeName kTypeNames[] = {
     {"BOOL", ElementType::Bool}, {"BF16", ElementType::BF16},
 };
 
+const char *type_name(ElementType type) {
+  for (const TypeName &known : kTypeNames)
+    if (known.type == type)
+      return known.name;
+  fail(ErrorCode::Internal, "safetensors has no element type ", name_of(type));
+}
+
 // The format's own limit.
 constexpr std::uint64_t kMaximumHeader = 100'000'000;
 
@@ -247,12 +254,7 @@ void write_tensors(AtomicFile &file, const TensorMap &tensors,
       json["__metadata__"][key] = value;
   std::uint64_t position = 0;
   for (const auto &[name, tensor] : tensors) {
-    auto *known =
-        std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
-                     [type = tensor.element_type()](const TypeName &one) {
-                       return one.type == type;
-                     });
-    json[name] = {{"dtype", known->name},
+    json[name] = {{"dtype", type_name(tensor.element_type())},
                   {"shape", tensor.shape()},
                   {"data_offsets", {position, position + tensor.byte_size()}}};
     position += tensor.byte_size();

@@ -89,13 +89,16 @@ std::shared_ptr<void> allocate_elements(std::size_t bytes) {
   return std::shared_ptr<void>(buffer, std::free);
 }
 
-static std::int64_t checked_element_count(const Shape &shape,
-                                          ElementType type) {
+std::int64_t checked_element_count(const Shape &shape, ElementType type) {
   std::optional<std::int64_t> count = element_count_of(shape, type);
   if (!count)
     fail(ErrorCode::InvalidArgument, "a tensor cannot have the shape ",
          to_string(shape));
   return *count;
+}
+
+std::uint64_t byte_size_of(const Shape &shape, ElementType type) {
+  return std::uint64_t(checked_element_count(shape, type)) * size_of(type);
 }
 
 Tensor::Tensor(ElementType type, Shape shape)
@@ -230,6 +233,7 @@ std::int64_t find_bad(const T *elements, std::int64_t count, Good good) {
 
 std::int64_t find_outside(const Tensor &tensor, double minimum,
                           double maximum) {
+  // Without a branch between the two comparisons, so that they are vectorised.
   return visit(tensor.element_type(), [&](auto zero) {
     using T = decltype(zero);
     const T *elements = tensor.data<const T>();
@@ -237,10 +241,10 @@ std::int64_t find_outside(const Tensor &tensor, double minimum,
       // The bounds, rounded like the elements were: 0.1 as f32 is in [0, 0.1].
       T low = T(minimum), high = T(maximum);
       return find_bad(elements, tensor.element_count(),
-                      [=](T v) { return (v >= low) & (v <= high); });
+                      [=](T v) { return int(v >= low) & int(v <= high); });
     } else {
       return find_bad(elements, tensor.element_count(), [=](T v) {
-        return (double(v) >= minimum) & (double(v) <= maximum);
+        return int(double(v) >= minimum) & int(double(v) <= maximum);
       });
     }
   });

@@ -39,12 +39,12 @@ TrainingState checked_state(const Session &session, TrainingState state,
   require_training(session);
   if (sample_count <= 0)
     fail(ErrorCode::InvalidArgument, "there are ", sample_count,
-         " samples to train on");
+         " samples to train on, but at least one is needed");
   if (state.sample_count == 0)
     state.sample_count = sample_count;
-  if (const char *field = find_invalid(state))
-    fail(ErrorCode::InvalidArgument, "the training state is impossible: its ",
-         field, " is wrong");
+  if (std::string sentence = find_invalid(state); !sentence.empty())
+    fail(ErrorCode::InvalidArgument,
+         "the training state is impossible: ", sentence);
   if (state.sample_count != sample_count)
     fail(ErrorCode::Incompatible, "the training to resume used ",
          state.sample_count, " samples, but the data has ", sample_count);
@@ -133,11 +133,11 @@ bool train(Trainer &trainer, const TrainingOptions &options,
       fail(ErrorCode::InvalidArgument, sentence...);
   };
   check(options.epochs >= 0 && options.epochs <= INT32_MAX, "epochs is ",
-        options.epochs);
+        options.epochs, ", but has to lie in [0, ", INT32_MAX, "]");
   check(options.checkpoint_every >= 0, "checkpoint_every is ",
-        options.checkpoint_every);
+        options.checkpoint_every, ", but has to be 0 or more");
   check(options.keep >= 1, "keep is ", options.keep,
-        ", but the last checkpoint is always kept");
+        ", but has to be positive: the last checkpoint is always kept");
   check(!options.checkpoint.empty() ||
             (options.checkpoint_every == 0 && options.keep == 1),
         "checkpoint_every and keep need a checkpoint");

@@ -14,8 +14,9 @@ namespace dann {
 /// Takes the parameters only.
 void load_checkpoint_parameters(const std::string &path, Session &session);
 
-/// The name of a field of the state that has an impossible value, or null.
-const char *find_invalid(const TrainingState &state);
+/// Says which field of the state has an impossible value, and what it has to
+/// be; empty if there is none.
+std::string find_invalid(const TrainingState &state);
 
 /// Trains a session on minibatches of shuffled samples. The sequence of steps
 /// depends on the state alone.

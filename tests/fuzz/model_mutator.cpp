@@ -70,6 +70,20 @@ constexpr std::array<const char *, 48> kOperators = {"Add",
                                                      "DepthToSpace",
                                                      "LayerNormalization",
                                                      "Shape"};
+constexpr std::array<const char *, 12> kLayers = {
+    "EIDense",           "EIDenseShuntingNoGain",
+    "EIConv2DShunting",  "EIConv2DNoBias",
+    "EIRecurrent",       "EIRecurrentShuntingLastNoInitial",
+    "EIRecurrentLinear", "RecurrentLinearLast",
+    "Recurrent",         "RecurrentLastNoInitial",
+    "ApplyPolarity",     "ApplyColumnPolarity"};
+constexpr std::array<float, 6> kFloats = {
+    0,
+    -1,
+    1e30f,
+    -0.5f,
+    std::numeric_limits<float>::infinity(),
+    std::numeric_limits<float>::quiet_NaN()};
 
 class Mutator {
 public:
@@ -195,6 +209,9 @@ private:
       if (tensor.int64_data_size() > 0) {
         tensor.set_int64_data(static_cast<int>(below(tensor.int64_data_size())),
                               number());
+      } else if (tensor.float_data_size() > 0) {
+        tensor.set_float_data(static_cast<int>(below(tensor.float_data_size())),
+                              kFloats[below(kFloats.size())]);
       } else if (tensor.raw_data().size() >= 8) {
         int64_t value = number();
         tensor.mutable_raw_data()->replace(
@@ -209,13 +226,6 @@ private:
   }
 
   void editAttribute(AttributeProto &attribute) {
-    constexpr std::array<float, 6> kFloats = {
-        0,
-        -1,
-        1e30f,
-        -0.5f,
-        std::numeric_limits<float>::infinity(),
-        std::numeric_limits<float>::quiet_NaN()};
     if (oneOf(16)) {
       attribute.set_type(static_cast<AttributeProto::AttributeType>(below(9)));
     } else if (attribute.ints_size() > 0) {
@@ -248,8 +258,11 @@ private:
         node.mutable_input()->RemoveLast();
       break;
     case 2:
-      node.set_op_type(oneOf(2) ? nodes[below(nodes.size())]->op_type()
-                                : kOperators[below(kOperators.size())]);
+      if (node.domain() == "ai.dann")
+        node.set_op_type(kLayers[below(kLayers.size())]);
+      else
+        node.set_op_type(oneOf(2) ? nodes[below(nodes.size())]->op_type()
+                                  : kOperators[below(kOperators.size())]);
       break;
     case 3:
       node.add_output("more" + std::to_string(below(4)));

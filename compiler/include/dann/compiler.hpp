@@ -25,14 +25,17 @@ struct OnnxTrainingOptions {
   std::int64_t epochs = 10;
   double input_minimum = 0; ///< values of the input lie in
   double input_maximum = 1; ///< [input_minimum, input_maximum]
+  /// Scale the updates of inhibitory weights by the Fisher-based correction.
   bool correct_inhibition = true;
+  /// With its settings, as in a model file, e.g. "adam { weight_decay: 0.01 }".
+  std::string optimizer = "sgd {}";
 };
 
 /// The options of dann-compile (docs/command-line.md), by the same names.
 struct CompileOptions {
-  std::string backend = "auto";  ///< auto, onednn or generated
-  std::string precision = "f32"; ///< f32, bf16 or f64
-  std::string target_cpu = "native";
+  std::string backend = "auto";      ///< auto, onednn or generated
+  std::string precision = "f32";     ///< f32, bf16 or f64
+  std::string target_cpu = "native"; ///< LLVM's name; native is this machine's
   /// Remarks say which kernel was chosen for each product, and why.
   bool explain = false;
   /// Of an ONNX model: compile it to a program that trains it.

@@ -65,6 +65,7 @@ DANN_C_API dann_error_code dann_error_get_code(const dann_error *error);
  * error. */
 DANN_C_API const char *dann_error_get_message(const dann_error *error);
 
+/* Takes NULL. */
 DANN_C_API void dann_error_destroy(dann_error *error);
 
 /*===- Tensors ------------------------------------------------------------===*/
@@ -175,6 +176,7 @@ typedef struct dann_argument_info {
 DANN_C_API dann_error *dann_program_load(const char *path,
                                          dann_program **program);
 
+/* Takes NULL. Sessions of the program stay usable. */
 DANN_C_API void dann_program_destroy(dann_program *program);
 
 /* These fill the structure that the caller gives. DANN_INVALID_ARGUMENT if
@@ -206,31 +208,37 @@ typedef struct dann_session_options {
 
 /* Parameters have the initial values that the program holds, if any. `options`
  * may be NULL. DANN_INCOMPATIBLE if this CPU lacks what the program was
- * compiled for. */
+ * compiled for, DANN_INVALID_ARGUMENT for a number of threads out of range,
+ * DANN_OUT_OF_MEMORY or DANN_INTERNAL if the system refuses to start them. */
 DANN_C_API dann_error *dann_session_create(const dann_program *program,
                                            const dann_session_options *options,
                                            dann_session **session);
 
+/* Takes NULL. Ends the threads of the session; no call of it may be running. */
 DANN_C_API void dann_session_destroy(dann_session *session);
 
 /* How many threads compute, the caller's among them; 0 for NULL. */
 DANN_C_API int32_t dann_session_get_threads(const dann_session *session);
 
 /* Gives parameters their initial values: those that the program holds, or else
- * random ones, which depend on the seed only. */
+ * random ones, which depend on the seed only. The optimizer starts afresh. */
 DANN_C_API dann_error *dann_session_initialize(dann_session *session,
                                                int64_t seed);
 
 /* A safetensors file with all parameters of the program; to be loaded, it may
- * hold the optimizer's state besides, which is not taken. It appears under its
- * name complete and on disk, or not at all. */
+ * hold the optimizer's state besides, which is not taken. Saved, it appears
+ * under its name complete and on disk, or not at all. DANN_INPUT_OUTPUT if it
+ * cannot be read or written, DANN_INVALID_DATA if it is damaged,
+ * DANN_INCOMPATIBLE if it belongs to another model, DANN_INVALID_ARGUMENT if a
+ * parameter to save has no value yet. */
 DANN_C_API dann_error *dann_session_load_parameters(dann_session *session,
                                                     const char *path);
 DANN_C_API dann_error *dann_session_save_parameters(const dann_session *session,
                                                     const char *path);
 
 /* Fills `view` with a view of the session's own elements: not to be written to,
- * changed by later steps, and valid as long as the session. */
+ * changed by later steps, and valid as long as the session.
+ * DANN_INVALID_ARGUMENT if there is no such parameter. */
 DANN_C_API dann_error *dann_session_get_parameter(const dann_session *session,
                                                   const char *name,
                                                   dann_tensor *view);
@@ -241,23 +249,28 @@ DANN_C_API dann_error *dann_session_set_parameter(dann_session *session,
                                                   const char *name,
                                                   const dann_tensor *value);
 
-/* Logits [samples, classes] of x [samples, ...input shape], for programs that
- * train, into the caller's memory: elements of the program's type, of which
- * `byte_size` has to be the exact size. */
+/* The next three are for programs that train. They take samples x [samples,
+ * ...input shape] and labels y [samples], whole numbers in [0, classes).
+ * DANN_INVALID_ARGUMENT if the program does not train, for shapes, types and
+ * values that are wrong, and if a parameter has no value yet. */
+
+/* Logits [samples, classes] of x into the caller's memory: elements of the
+ * program's type, of which `byte_size` has to be the exact size. */
 DANN_C_API dann_error *dann_session_forward(dann_session *session,
                                             const dann_tensor *x, void *logits,
                                             size_t byte_size);
 
-/* One optimizer step on a minibatch with the labels y [samples]. `loss`, which
- * may be NULL, receives its mean loss before the step. */
+/* One optimizer step on a minibatch. `loss`, which may be NULL, receives its
+ * mean loss before the step. The learning rate has to be finite and not
+ * negative. */
 DANN_C_API dann_error *dann_session_train_step(dann_session *session,
                                                const dann_tensor *x,
                                                const dann_tensor *y,
                                                double learning_rate,
                                                double *loss);
 
-/* The mean loss over samples with the labels y, and how many of them are
- * classified wrongly. `loss` and `errors` may be NULL. */
+/* The mean loss over the samples, and how many of them are classified wrongly.
+ * `loss` and `errors` may be NULL. */
 DANN_C_API dann_error *dann_session_evaluate(dann_session *session,
                                              const dann_tensor *x,
                                              const dann_tensor *y, double *loss,
@@ -269,7 +282,9 @@ typedef struct dann_results dann_results;
 /* Calls an entry point by name, with its inputs by the names of its arguments.
  * Element types are converted, shapes have to match. Parameters that are not
  * given are the session's, learning_rate is the program's default. `inputs` may
- * be NULL if `input_count` is 0. */
+ * be NULL if `input_count` is 0. DANN_INVALID_ARGUMENT for inputs that are
+ * missing, unknown, given twice, of the wrong shape or out of range, and if a
+ * parameter has no value yet. */
 DANN_C_API dann_error *dann_session_run(dann_session *session,
                                         const char *entry_point,
                                         const dann_named_tensor *inputs,
@@ -280,11 +295,13 @@ DANN_C_API dann_error *dann_session_run(dann_session *session,
 DANN_C_API size_t dann_results_get_count(const dann_results *results);
 
 /* Fills `result` with the name and a view of a result, in the order of their
- * names; both live as long as the results. */
+ * names; both live as long as the results. DANN_INVALID_ARGUMENT if there is
+ * no such result; they count from 0. */
 DANN_C_API dann_error *dann_results_get(const dann_results *results,
                                         size_t index,
                                         dann_named_tensor *result);
 
+/* Takes NULL. */
 DANN_C_API void dann_results_destroy(dann_results *results);
 
 /*===- Training for whole epochs ------------------------------------------===*/
@@ -317,7 +334,7 @@ typedef struct dann_training_state {
 } dann_training_state;
 
 /* The beginning of a training with batch size, learning rate and schedule of
- * the program, and the seed 0. */
+ * the program, and the seed 0. To be trained from; the caller may change it. */
 DANN_C_API dann_error *
 dann_program_get_training_defaults(const dann_program *program,
                                    dann_training_state *state);
@@ -390,7 +407,10 @@ dann_session_train_from(dann_session *session, const dann_batch_source *source,
 /* Saves and loads parameters, optimizer state and training state, all or
  * nothing. DANN_INVALID_DATA if a file is damaged, DANN_INCOMPATIBLE if it is a
  * checkpoint of another model or holds no training state, DANN_DIVERGED if a
- * value to save is not finite. */
+ * value to save is not finite, DANN_INPUT_OUTPUT if the file cannot be read or
+ * written, DANN_INVALID_ARGUMENT for a state that is impossible or a parameter
+ * without a value. After an error of loading, the session and `state` are as
+ * before. */
 DANN_C_API dann_error *
 dann_session_save_checkpoint(const dann_session *session, const char *path,
                              const dann_training_state *state);
@@ -408,7 +428,10 @@ typedef struct dann_onnx_options {
 } dann_onnx_options;
 
 /* Writes the network with the session's parameters as an ONNX model. `options`
- * may be NULL. DANN_INCOMPATIBLE if the program holds no ONNX model. */
+ * may be NULL. The file appears under its name complete and on disk, or not at
+ * all. DANN_INCOMPATIBLE if the program holds no ONNX model, or it would exceed
+ * the 2 GB of ONNX's format; DANN_INPUT_OUTPUT if it cannot be written;
+ * DANN_INVALID_ARGUMENT if a parameter has no value yet. */
 DANN_C_API dann_error *
 dann_session_export_onnx(const dann_session *session, const char *path,
                          const dann_onnx_options *options);

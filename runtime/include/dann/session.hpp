@@ -66,12 +66,18 @@ public:
   /// taken. Throws InputOutput, InvalidData, or Incompatible if it belongs to
   /// another model.
   void load_parameters(const std::string &path);
+
+  /// Writes all parameters to a safetensors file, which appears under its name
+  /// complete and on disk, or not at all. Throws InputOutput, or
+  /// InvalidArgument if a parameter has no value yet.
   void save_parameters(const std::string &path) const;
 
-  /// A read-only view of a parameter, which later steps change.
+  /// A read-only view of a parameter, which later steps change, and which keeps
+  /// the elements alive. Throws InvalidArgument if there is no such parameter.
   Tensor parameter(std::string_view name) const;
 
-  /// All parameters, as read-only views.
+  /// All parameters, as read-only views. Throws InvalidArgument if one of them
+  /// has no value yet: before `initialize`, where the program holds none.
   TensorMap parameters() const;
 
   /// Copies `value` into a parameter. Throws InvalidArgument if the name,
@@ -79,8 +85,8 @@ public:
   /// sign contract.
   void set_parameter(std::string_view name, const Tensor &value);
 
-  /// Sets all parameters at once, or throws and sets none. Other names than
-  /// those of the parameters are refused.
+  /// Sets all parameters at once, or throws like set_parameter and sets none.
+  /// One that is missing is refused, and so is a name that is none of theirs.
   void set_parameters(const TensorMap &values);
 
   /// What the optimizer keeps between steps (Description::state_tensors), as
@@ -106,17 +112,22 @@ public:
   ///
   /// Returns what the entry point writes and updates, in buffers of their own.
   /// Throws InvalidArgument for inputs that are missing, unknown, of the wrong
-  /// shape or out of range.
+  /// shape or out of range, or if a parameter has no value yet.
   TensorMap run(std::string_view entry_point, const TensorMap &inputs);
 
-  /// Logits [samples, classes] of `x` [samples, ...input shape], for programs
-  /// that train.
+  // The three calls of programs that train, with samples `x` [samples, ...input
+  // shape] and labels `y` [samples], whole numbers in [0, classes). They throw
+  // InvalidArgument if the program does not train, for shapes, types and values
+  // that are wrong, and if a parameter has no value yet.
+
+  /// Logits [samples, classes] of `x`, in a buffer of their own.
   Tensor forward(const Tensor &x);
 
   /// One optimizer step on a minibatch; returns its mean loss before the step.
-  /// `y` holds the labels, [samples].
+  /// The learning rate has to be finite and not negative.
   double train_step(const Tensor &x, const Tensor &y, double learning_rate);
 
+  /// The mean loss over the samples, and how many are classified wrongly.
   Evaluation evaluate(const Tensor &x, const Tensor &y);
 
 private:

@@ -100,8 +100,9 @@ public:
   /// OutOfMemory.
   Tensor(ElementType type, Shape shape);
 
-  /// A view of the caller's elements, which have to outlive every copy of the
-  /// handle. A view of const elements is read-only.
+  /// A view of the caller's elements, row-major, which have to outlive every
+  /// copy of the handle. A view of const elements is read-only. Throws
+  /// InvalidArgument for an impossible shape.
   template <typename T> static Tensor borrow(T *elements, Shape shape) {
     return Tensor(element_type_of<std::remove_const_t<T>>(), std::move(shape),
                   nullptr, const_cast<std::remove_const_t<T> *>(elements),
@@ -109,7 +110,8 @@ public:
   }
 
   /// A handle to `buffer`, of which it shares the ownership. The buffer has to
-  /// hold at least the bytes of the shape.
+  /// hold at least the bytes of the shape, aligned for its elements. Throws
+  /// InvalidArgument for an impossible shape.
   static Tensor share(ElementType type, Shape shape,
                       std::shared_ptr<void> buffer);
 
@@ -135,8 +137,11 @@ public:
 
   /// A handle to the same buffer that does not give write access.
   Tensor as_read_only() const;
-  /// A handle to the same buffer under another shape of as many elements.
+  /// A handle to the same buffer under another shape of as many elements, or
+  /// throws InvalidArgument.
   Tensor reshaped(Shape shape) const;
+  /// A copy of the elements in a writable buffer of its own. Throws
+  /// OutOfMemory.
   Tensor clone() const;
 
 private:

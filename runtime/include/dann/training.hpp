@@ -107,7 +107,9 @@ DANN_API bool train(Session &session, BatchSource &source, TrainingState &state,
 
 /// Saves parameters, optimizer state and training state as a safetensors file,
 /// all or nothing. Of older files of that name `keep` - 1 are kept, see
-/// TrainingOptions. Throws InputOutput, or Diverged if a value is not finite.
+/// TrainingOptions. Throws InputOutput, Diverged if a value is not finite, or
+/// InvalidArgument if the state is impossible (0 samples, say) or a parameter
+/// has no value yet; what stood there before then still does.
 DANN_API void save_checkpoint(const std::string &path, const Session &session,
                               const TrainingState &state,
                               std::int64_t keep = 1);

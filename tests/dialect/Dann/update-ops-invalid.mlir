@@ -92,7 +92,7 @@ func.func private @f() attributes {a = #dann.cosine_angle<count = 1>}
 
 // -----
 
-// The short form cannot say these two: in it all types are the gradient's.
+// Generic: in the short form all types are the gradient's.
 func.func private @f(%g: tensor<3xf32>, %t: tensor<i64>) {
   // expected-error@below {{'dann.adam_direction' op must have a new maximum if, and only if, it has a maximum}}
   %0:3 = "dann.adam_direction"(%g, %g, %g, %g, %t) <{beta1 = 0.9, beta2 = 0.99, epsilon = 1.0e-8}>
@@ -103,6 +103,7 @@ func.func private @f(%g: tensor<3xf32>, %t: tensor<i64>) {
 
 // -----
 
+// Generic: in the short form all types are the gradient's.
 func.func private @f(%g: tensor<3xf32>, %m: tensor<4xf32>, %t: tensor<i64>) {
   // expected-error@below {{'dann.adam_direction' op a maximum must be 'tensor<3xf32>', as the gradient is, but is 'tensor<4xf32>'}}
   %0:4 = "dann.adam_direction"(%g, %g, %g, %m, %t) <{beta1 = 0.9, beta2 = 0.99, epsilon = 1.0e-8}>

@@ -71,6 +71,15 @@ TEST(InProcess, CompilesOnnxModels) {
   compilation = dann::compile(DANN_ONNX_MODEL, options);
   ASSERT_TRUE(compilation) << testing::PrintToString(texts(compilation));
   EXPECT_EQ(compilation.program->description().default_learning_rate, 0.25);
+  EXPECT_EQ(compilation.program->description().optimizer, "sgd");
+  options.training->optimizer = "adam { beta1: 0.5 }";
+  compilation = dann::compile(DANN_ONNX_MODEL, options);
+  ASSERT_TRUE(compilation) << testing::PrintToString(texts(compilation));
+  EXPECT_THAT(compilation.program->description().optimizer, HasSubstr("adam"));
+  options.training->optimizer = "newton {}";
+  compilation = dann::compile(DANN_ONNX_MODEL, options);
+  EXPECT_FALSE(compilation);
+  EXPECT_THAT(texts(compilation), ElementsAre(HasSubstr("newton")));
 }
 
 TEST(InProcess, ReportsErrorsAndPrintsNothing) {

@@ -139,6 +139,18 @@ TEST(ConvolutionErrors, OperandsThatDoNotFit) {
                HasSubstr("does not fit images [5, 3, 3, 3]"));
 }
 
+TEST(ConvolutionErrors, UnknownResult) {
+  std::mt19937 random(3);
+  Padded x({2, 4, 4, 3}, 0, random), z({5, 2, 2, 3}, 0, random);
+  Padded filters({5, 2, 3, 3}, 0, random);
+  ConvolutionCache cache;
+  for (std::int64_t number : {-1, 3})
+    EXPECT_ERROR(cache.run(x.array, filters.array, z.array,
+                           {ConvolutionOptions::Result(number)}),
+                 Internal,
+                 HasSubstr("the unknown result " + std::to_string(number)));
+}
+
 // The sum over no samples.
 TEST(ConvolutionEdges, EmptyBatch) {
   std::mt19937 random(3);

@@ -208,20 +208,21 @@ TEST_F(TrainerTest, CheckpointsAreChecked) {
   expect("model", "other", ErrorCode::Incompatible,
          "is a checkpoint of the model other, not of linear");
   expect("format_version", "2", ErrorCode::Incompatible, "format version 2");
-  expect("batch_size", "0", ErrorCode::InvalidData, "batch_size is '0'");
+  expect("batch_size", "0", ErrorCode::InvalidData, "batch_size is 0, but");
   expect("batch_size", "8x", ErrorCode::InvalidData, "batch_size is '8x'");
   expect("learning_rate", "nan", ErrorCode::InvalidData,
          "learning_rate is 'nan'");
   expect("validation_samples", "-1", ErrorCode::InvalidData,
-         "validation_samples is '-1'");
-  expect("epoch", "-1", ErrorCode::InvalidData, "epoch is '-1'");
+         "validation_samples is -1, but");
+  expect("epoch", "-1", ErrorCode::InvalidData, "epoch is -1, but");
   expect("epoch", "9000000000000000000", ErrorCode::InvalidData, "epoch is");
-  expect("position", "99", ErrorCode::InvalidData, "position is '99'");
-  expect("position", "3", ErrorCode::InvalidData, "position is '3'");
+  expect("position", "99", ErrorCode::InvalidData,
+         "position is 99, but has to be 22 or a multiple of 8 below it");
+  expect("position", "3", ErrorCode::InvalidData, "position is 3, but");
   expect("seed", "99999999999999999999", ErrorCode::InvalidData, "seed is");
   expect("schedule", "magic", ErrorCode::InvalidData, "schedule is 'magic'");
   expect("schedule_steps", "0", ErrorCode::InvalidData,
-         "schedule is 'constant'");
+         "the schedule has the factor 1, 0 steps");
 
   // As written before samples could be held out.
   Metadata old = good;

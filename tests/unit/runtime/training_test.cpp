@@ -256,21 +256,32 @@ TEST_F(TrainingTest, StatesAndOptionsAreChecked) {
   };
   using S = TrainingState &;
   using O = TrainingOptions &;
-  refuse([](S s, O) { s.batch_size = 0; }, "its batch_size is wrong");
-  refuse([](S s, O) { s.learning_rate = 0; }, "its learning_rate is wrong");
+  refuse([](S s, O) { s.batch_size = 0; },
+         "batch_size is 0, but has to be positive");
+  refuse([](S s, O) { s.learning_rate = 0; },
+         "learning_rate is 0, but has to be positive and finite");
   refuse([](S s, O) { s.learning_rate = HUGE_VAL; }, "learning_rate");
-  refuse([](S s, O) { s.sample_count = -1; }, "its sample_count is wrong");
-  refuse([](S s, O) { s.validation_samples = -1; }, "validation_samples");
-  refuse([](S s, O) { s.epoch = -1; }, "its epoch is wrong");
-  refuse([](S s, O) { s.epoch = INT64_MAX; }, "its epoch is wrong");
-  refuse([](S s, O) { s.position = 3; }, "its position is wrong");
-  refuse([](S s, O) { s.position = 24; }, "its position is wrong");
-  refuse([](S s, O) { s.loss_sum = std::nan(""); }, "its loss_sum is wrong");
-  refuse([](S s, O) { s.schedule.steps = 0; }, "its schedule is wrong");
-  refuse([](S, O o) { o.epochs = -1; }, "epochs is -1");
+  refuse([](S s, O) { s.sample_count = -1; },
+         "sample_count is -1, but has to be positive");
+  refuse([](S s, O) { s.validation_samples = -1; },
+         "validation_samples is -1, but has to be 0 or more");
+  refuse([](S s, O) { s.epoch = -1; },
+         "epoch is -1, but has to lie in [0, 2147483647]");
+  refuse([](S s, O) { s.epoch = INT64_MAX; },
+         "epoch is 9223372036854775807, but");
+  refuse([](S s, O) { s.position = 3; },
+         "position is 3, but has to be 22 or a multiple of");
+  refuse([](S s, O) { s.position = 24; }, "position is 24, but has to be 22");
+  refuse([](S s, O) { s.loss_sum = std::nan(""); },
+         "loss_sum is nan, but has to be finite");
+  refuse([](S s, O) { s.schedule.steps = 0; },
+         "the schedule has the factor 1, 0 steps");
+  refuse([](S, O o) { o.epochs = -1; },
+         "epochs is -1, but has to lie in [0, 2147483647]");
   refuse([](S, O o) { o.epochs = INT64_MAX; }, "epochs is");
-  refuse([](S, O o) { o.checkpoint_every = -1; }, "checkpoint_every is -1");
-  refuse([](S, O o) { o.keep = 0; }, "keep is 0");
+  refuse([](S, O o) { o.checkpoint_every = -1; },
+         "checkpoint_every is -1, but has to be 0 or more");
+  refuse([](S, O o) { o.keep = 0; }, "keep is 0, but has to be positive");
   refuse([](S, O o) { o.keep = 2; }, "keep need a checkpoint");
   refuse([](S, O o) { o.checkpoint_every = 2; }, "need a checkpoint");
 
@@ -286,7 +297,7 @@ TEST_F(TrainingTest, StatesAndOptionsAreChecked) {
   options.checkpoint.clear();
   Nothing nothing;
   EXPECT_ERROR(train(session, nothing, state, options), InvalidArgument,
-               "there are 0 samples to train on");
+               "there are 0 samples to train on, but at least one is needed");
   nothing.count = INT64_MAX / 2;
   EXPECT_ERROR(train(session, nothing, state, options), OutOfMemory,
                HasSubstr("could not shuffle"));
@@ -326,7 +337,16 @@ TEST_F(TrainingTest, DivergenceEndsIt) {
 }
 
 TEST_F(TrainingTest, LoadsAndSavesCheckpoints) {
+  state.sample_count = x.shape()[0];
   save_checkpoint(directory / "c", session, state);
+  TrainingState impossible = state;
+  impossible.sample_count = 0;
+  EXPECT_ERROR(save_checkpoint(directory / "c", session, impossible),
+               InvalidArgument,
+               "the training state is impossible: sample_count is 0, but has "
+               "to be positive");
+  EXPECT_EQ(load_checkpoint(directory / "c", session).sample_count,
+            state.sample_count);
   EXPECT_ERROR(save_checkpoint(directory / "missing/c", session, state),
                InputOutput, HasSubstr("missing/c"));
   EXPECT_ERROR(load_checkpoint(directory / "missing", session), InputOutput,
