@@ -12,7 +12,7 @@ from matplotlib import pyplot
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from description import Experiment
-from report import NetworkResult, Weights, curve, logarithms
+from report import NetworkResult, Weights, curve, deviation, logarithms
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1))]
@@ -61,7 +61,7 @@ def draw_curves(
             (left, points.epochs, points.errors),
             (right, whole_epochs, points.losses),
         ):
-            centre, width = values.mean(axis=0), values.std(axis=0)
+            centre, width = values.mean(axis=0), deviation(values)
             axes.plot(epochs, centre, label=result.network.name, **look(index))
             axes.fill_between(
                 epochs,
@@ -111,7 +111,7 @@ def draw_sweep(
             for member in members
         ]
         centre = [numpy.mean(values) for values in errors]
-        width = [numpy.std(values) for values in errors]
+        width = [deviation(values) for values in errors]
         if not members[0].network.value_name:
             axes.axhline(centre[0], label=name, **look(index))
             continue

@@ -64,6 +64,11 @@ def mean(values: Iterable[float]) -> float:
     return sum(values) / len(values)
 
 
+def deviation(values: numpy.ndarray) -> numpy.ndarray:
+    """The sample standard deviation over the first axis; of one sample 0."""
+    return numpy.std(values, axis=0, ddof=1 if len(values) > 1 else 0)
+
+
 def spread(values: list[float], digits: int) -> str:
     """Mean ± sample standard deviation."""
     if not values:
@@ -360,11 +365,10 @@ def write_curves(
             points = curve(experiment, result)
             if points is None:
                 continue
-            seeds = len(points.errors)
-            deviations = points.errors.std(axis=0, ddof=1 if seeds > 1 else 0)
-            for row in zip(points.epochs, points.errors.mean(axis=0), deviations):
+            centre, width = points.errors.mean(axis=0), deviation(points.errors)
+            for row in zip(points.epochs, centre, width):
                 epoch, *numbers = (round(float(number), 5) for number in row)
-                writer.writerow([result.network.name, epoch, seeds, *numbers])
+                writer.writerow([result.network.name, epoch, len(points.errors), *numbers])
 
 
 def read_tensors(path: pathlib.Path) -> dict[str, numpy.ndarray]:

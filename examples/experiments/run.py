@@ -249,7 +249,10 @@ def main() -> None:
             data,
             output,
             arguments.threads,
-            keep_checkpoints=bool(experiment.histograms or experiment.spectra),
+            # The parameters of this one are looked at.
+            kept_seed=experiment.seeds[0]
+            if experiment.histograms or experiment.spectra
+            else None,
         )
         results = run_experiment(experiment, runner)
         write_results(experiment, results, runner)

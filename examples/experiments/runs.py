@@ -90,7 +90,7 @@ class Outcome:
 
 class Runner:
     """Makes runs one after the other, each once: outcomes are kept in files,
-    programs and checkpoints as well."""
+    programs as well, and the checkpoints of final runs from `kept_seed`."""
 
     def __init__(
         self,
@@ -98,10 +98,10 @@ class Runner:
         data: Data,
         output: pathlib.Path,
         threads: int,
-        keep_checkpoints: bool,
+        kept_seed: int | None,
     ):
         self.compiler, self.data, self.output = compiler, data, output
-        self.threads, self.keep_checkpoints = threads, keep_checkpoints
+        self.threads, self.kept_seed = threads, kept_seed
         for name in ("programs", "runs"):
             (output / name).mkdir(parents=True, exist_ok=True)
 
@@ -125,7 +125,7 @@ class Runner:
     def outcome(self, run: Run) -> Outcome:
         """Of the run, which is made if it has not been made before."""
         path = self.output / "runs" / f"{run.key(self.data)}.json"
-        keep = self.keep_checkpoints and not run.validation_samples
+        keep = run.seed == self.kept_seed and not run.validation_samples
         label = f"{run.network.name}, rate {run.learning_rate:g}, seed {run.seed}"
         if path.exists():
             outcome = read_outcome(path)

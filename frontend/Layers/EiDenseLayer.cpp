@@ -21,12 +21,12 @@ public:
     inputs = getNumElements(input);
     auto excitatory = place.checkSize("excitatory");
     auto inhibitory = place.checkSize("inhibitory");
+    // Both are told of.
     bool fits =
-        (!excitatory ||
-         checkWeights(place, "excitatory", *excitatory, inputs)) &
-        (!inhibitory || checkWeights(place, "inhibitory", *inhibitory, inputs));
-    if (fits && excitatory && inhibitory &&
-        *excitatory * *inhibitory > kMaxWeights)
+        excitatory && checkWeights(place, "excitatory", *excitatory, inputs);
+    if (inhibitory)
+      fits &= checkWeights(place, "inhibitory", *inhibitory, inputs);
+    if (fits && inhibitory && *excitatory * *inhibitory > kMaxWeights)
       place.error("inhibitory") << "excitatory times inhibitory is more than "
                                 << kMaxWeights << " weights";
     numerator = checkNumerator(place, 2).value_or(1);

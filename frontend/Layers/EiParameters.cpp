@@ -17,10 +17,10 @@ void EiParameters::add(ParameterBuilder &b, Value wex, Value wix, Value wei,
     return;
   auto type = cast<RankedTensorType>(wei.getType());
   int64_t ne = type.getDimSize(0), ni = type.getDimSize(1);
-  auto fanIn = static_cast<double>(
-      cast<RankedTensorType>(wex.getType()).getNumElements() / ne);
+  int64_t fanIn = cast<RankedTensorType>(wex.getType()).getNumElements() / ne;
   // The authors' strength (docs/model.md).
-  double alpha = std::log(std::sqrt((2 * std::numbers::pi - 1) / fanIn));
+  double alpha = std::log(
+      std::sqrt((2 * std::numbers::pi - 1) / static_cast<double>(fanIn)));
   b.add(Role::Alpha, Sign::Any, b.filled({ni}, alpha), scope);
   b.add(Role::Gain, Sign::Nonneg, b.filled({ne}, 1), scope);
 }

@@ -94,6 +94,9 @@ assert verdict("learning_rate", "a", "b", 0.3) == [
 assert verdict("train_error", "a", "b", -0.1)[2] == "**does not hold**"
 assert verdict("test_error", "a", "lost", 5)[2] == "**not shown**"
 assert report.spread([1.0, 2.0, 3.0], 1) == "2.0 ± 1.0"
+# The plots' bands are as wide as the tables say.
+assert numpy.allclose(report.deviation(numpy.array([[1.0, 4.0], [3.0, 4.0]])), [math.sqrt(2), 0])
+assert report.deviation(numpy.array([[1.0, 4.0]])).tolist() == [0, 0]
 assert math.isclose(report.skewness(numpy.array([0.0, 0.0, 3.0])), math.sqrt(0.5))
 assert report.shape_cells(numpy.array([1.0, 1.0])) == ["0.00", ""]
 assert list(report.logarithms(numpy.array([0.0, -1.0]))) == [0.0]
