@@ -40,9 +40,48 @@ install(DIRECTORY examples
   PATTERN __pycache__ EXCLUDE)
 install(FILES README.md LICENSE
   DESTINATION ${dann_documentation_dir} COMPONENT runtime)
-# Where Debian looks for it.
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/dann-runtime
-  RENAME copyright COMPONENT runtime)
+install(FILES CHANGELOG.md
+  DESTINATION ${dann_documentation_dir} COMPONENT runtime)
+# What Debian wants of a package: license, changes, and what its checker lintian is to
+# pass over.
+set(dann_contact "the authors of dann <authors@dann.invalid>")
+set(dann_debian_dir ${CMAKE_CURRENT_BINARY_DIR}/debian)
+string(TIMESTAMP dann_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
+function(dann_install_debian_files component library)
+  set(package dann-${component})
+  set(directory ${dann_debian_dir}/${package})
+  file(CONFIGURE OUTPUT ${directory}/changelog
+    CONTENT "${package} (${PROJECT_VERSION}) bookworm; urgency=medium
+
+  * What has changed is told in /usr/share/dann/CHANGELOG.md.
+
+ -- ${dann_contact}  ${dann_date}
+")
+  execute_process(COMMAND gzip -9nkf ${directory}/changelog
+    COMMAND_ERROR_IS_FATAL ANY)
+  configure_file(cmake/debian/lintian-overrides.in ${directory}/overrides @ONLY)
+  if(component STREQUAL compiler)
+    file(READ cmake/debian/runtime-path.lintian-overrides overrides)
+    file(APPEND ${directory}/overrides "${overrides}")
+  endif()
+  install(FILES ${PROJECT_SOURCE_DIR}/cmake/debian/copyright
+    ${directory}/changelog.gz
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
+    COMPONENT ${component})
+  install(FILES ${directory}/overrides RENAME ${package}
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
+    COMPONENT ${component})
+  # The library in it: what packages depend on that link it, and that the loader's
+  # cache has to be renewed.
+  file(CONFIGURE OUTPUT ${directory}/shlibs
+    CONTENT "${library} ${PROJECT_VERSION_MAJOR} ${package} (>= ${PROJECT_VERSION})\n")
+  file(CONFIGURE OUTPUT ${directory}/triggers
+    CONTENT "activate-noawait ldconfig\n")
+  string(TOUPPER ${component} component)
+  set(CPACK_DEBIAN_${component}_PACKAGE_CONTROL_EXTRA
+    "${directory}/shlibs;${directory}/triggers" PARENT_SCOPE)
+endfunction()
+dann_install_debian_files(runtime libdann_runtime)
 
 if(DANN_BUILD_COMPILER)
   # MLIR's library lies in a directory that the system does not search.
@@ -77,8 +116,7 @@ if(DANN_BUILD_COMPILER)
   install(FILES tools/completions/_dann-compile
     DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
     COMPONENT compiler)
-  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/dann-compiler
-    RENAME copyright COMPONENT compiler)
+  dann_install_debian_files(compiler libdann_compiler)
   # Man pages are what the tools say of themselves.
   find_program(HELP2MAN help2man)
   set(dann_man_pages)
@@ -117,7 +155,7 @@ endif()
 
 set(CPACK_PACKAGE_NAME dann)
 set(CPACK_PACKAGE_VENDOR dann)
-set(CPACK_PACKAGE_CONTACT "the authors of dann")
+set(CPACK_PACKAGE_CONTACT ${dann_contact})
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER ${CPACK_PACKAGE_CONTACT})
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_GENERATOR DEB)
@@ -131,7 +169,6 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 # The runtime belongs to another of these packages.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME dann-runtime)

@@ -252,7 +252,8 @@ LogicalResult mlir::dann::emitObject(llvm::Module &module,
   llvm::legacy::PassManager passes;
   if (target.addPassesToEmitFile(passes, os, nullptr,
                                  llvm::CodeGenFileType::ObjectFile))
-    return emitError(loc) << "this target cannot emit objects";
+    return emitError(loc) << "LLVM cannot emit objects for "
+                          << target.getTargetTriple().str();
   passes.run(module);
   return success();
 }

@@ -4,6 +4,7 @@
 
 #include "Dann/Dann.h"
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -125,12 +126,30 @@ void reuseCarries(scf::ForOp loop) {
   }
 }
 
+/// Says which arguments bufferization must not write to: those that no result
+/// replaces. They are the caller's, and may be read-only.
+void protectArguments(func::FuncOp function) {
+  if (!function.isPublic())
+    return;
+  llvm::SmallBitVector updated(function.getNumArguments());
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (auto updates = function.getResultAttrOfType<IntegerAttr>(
+            i, DannDialect::kUpdatesAttr))
+      updated.set(updates.getInt());
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (!updated[i] && isa<TensorType>(function.getArgument(i).getType()))
+      function.setArgAttr(
+          i, bufferization::BufferizationDialect::kWritableAttrName,
+          BoolAttr::get(function.getContext(), false));
+}
+
 struct ChooseDestinationsPass
     : dann::impl::ChooseDestinationsBase<ChooseDestinationsPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if (!function.getBody().hasOneBlock())
       return;
+    protectArguments(function);
     separateDestinations(function);
     function.walk(reuseCarries);
     Operation *terminator = function.getBody().front().getTerminator();

@@ -255,8 +255,11 @@ def ChooseDestinations
       ones: shared, all but one would be copied.
     - The new value of what a loop carries is made in the place of the old one,
       where nothing reads the old one later.
+    - An argument that no result replaces is the caller's: it is not written to
+      (`bufferization.writable = false`).
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

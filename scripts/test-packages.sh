@@ -43,6 +43,8 @@ dann-compile examples/embed/bars.txtpb -o bars
 ./bars info
 dann-compile examples/embed/bars.txtpb --emit=mlir -o bars.mlir
 dann-opt --dann-graph-pipeline bars.mlir -o /dev/null
+# From PyTorch, whose threads would take the processors from the program's.
+OMP_NUM_THREADS=1 python3 examples/pytorch_to_dann.py --steps 20
 test -s /usr/share/man/man1/dann-compile.1.gz
 test -s /usr/share/bash-completion/completions/dann-compile
 test -s /usr/share/fish/vendor_completions.d/dann-compile.fish
@@ -56,7 +58,7 @@ sources=(/etc/apt/sources.list.d/*.sources)
 # shellcheck disable=SC2016
 mmdebstrap --variant=apt --aptopt='APT::Install-Recommends "false"' \
   --customize-hook="copy-in $work/packages /tmp" \
-  --customize-hook='chroot "$1" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get install -y --no-install-recommends /tmp/packages/*.deb g++ cmake make"' \
+  --customize-hook='chroot "$1" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get install -y --no-install-recommends /tmp/packages/*.deb g++ cmake make python3-torch python3-onnx"' \
   --customize-hook='chroot "$1" env -i PATH=/usr/bin:/bin HOME=/root sh /tmp/packages/try.sh' \
   bookworm /dev/null "${sources[@]}"
 echo "the packages work"

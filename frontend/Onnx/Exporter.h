@@ -39,6 +39,8 @@ private:
   LogicalResult addPolarity(ApplyPolarityOp op);
   LogicalResult addBatchNorm(BatchNormOp op);
   LogicalResult addDropout(DropoutOp op);
+  /// A node that makes a tensor of floats.
+  void addTensor(Value constant, DenseElementsAttr elements);
 
   // ExportImages.cpp
   LogicalResult addEiConvolution(EiConv2dOp op);
@@ -57,10 +59,9 @@ private:
   /// Whether an operation only prepares the operands of scans.
   bool isPartOfScan(Operation *op);
 
+  // ExportNodes.cpp
   /// The name of the scalar that a node makes of a float constant.
   std::string addScalar(Value constant, StringRef layer);
-  /// The same for a tensor.
-  void addTensor(Value constant, DenseElementsAttr elements);
   /// The name of the tensor that a node makes of its elements.
   std::string addConstant(StringRef layer, StringRef suffix, int32_t type,
                           ArrayRef<int64_t> shape, StringRef rawData);

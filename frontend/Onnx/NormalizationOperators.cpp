@@ -433,59 +433,74 @@ LogicalResult importLrn(Node &node) {
 // Dropout
 //===----------------------------------------------------------------------===//
 
-/// What of its input a Dropout drops when the model is trained; 0 where that is
-/// not known, where the node tells what it keeps, or in nested graphs.
-double getTrainingRate(Node &node) {
-  std::optional<double> ratio;
+/// What of its input a Dropout drops; none if that is not known.
+std::optional<double> getRatio(Node &node) {
   if (node.getOpset() < 12)
-    ratio = toDecimal(node.getFloat("ratio", 0.5f));
-  else if (!node.hasInput(1))
-    ratio = 0.5;
-  else if (auto known = node.getKnownFloats(1); known && known->size() == 1)
-    ratio = node.getInput(1).dataType == proto::TensorProto::FLOAT
-                ? toDecimal(static_cast<float>(known->front()))
-                : known->front();
-  bool isNested = !isa<func::FuncOp>(node.b().getBlock()->getParentOp());
-  if (!ratio || !(*ratio >= 0 && *ratio < 1) || node.hasOutput(1) || isNested)
-    return 0;
-  return *ratio;
+    return toDecimal(node.getFloat("ratio", 0.5f));
+  if (!node.hasInput(1))
+    return 0.5;
+  auto known = node.getKnownFloats(1);
+  if (!known || known->size() != 1)
+    return std::nullopt;
+  return node.getInput(1).dataType == proto::TensorProto::FLOAT
+             ? toDecimal(static_cast<float>(known->front()))
+             : known->front();
 }
 
-/// Dropout that drops nothing, unless the model is trained. The oldest versions
-/// have an attribute that tells training from its contrary, the newest ones an
-/// input; those between never drop.
+/// Whether the model is in training where a Dropout stands; none if that is not
+/// known. The oldest versions have an attribute that tells training from its
+/// contrary, the newest ones an input; those between never drop.
+std::optional<bool> isInTraining(Node &node) {
+  if (node.getOpset() < 7)
+    return node.getInt("is_test", 0) == 0;
+  if (node.getOpset() < 12 || !node.hasInput(2))
+    return false;
+  std::optional<int64_t> mode =
+      node.getKnownContents().getInt(node.getInput(2).value);
+  return mode ? std::optional(*mode != 0) : std::nullopt;
+}
+
+/// Drops while a program trains the model, and nothing otherwise, also where
+/// the model is in training: what a program computes from an input depends on
+/// nothing else. Without training mode all that keeps it from dropping, such as
+/// a mask that is an output, makes it the identity.
 LogicalResult importDropout(Node &node) {
   Tensor x = node.getInput(0);
-  int64_t opset = node.getOpset();
   if (failed(node.requireFloat(x)))
     return failure();
-  // 0 if it drops nothing, none if that is not known.
-  std::optional<double> ratio = 0;
-  if (opset < 7) {
-    if (node.getInt("is_test", 0) == 0)
-      ratio = node.getFloat("ratio", 0.5f);
-  } else if (opset >= 12 && node.hasInput(2)) {
-    std::optional<SmallVector<int64_t>> training = node.getKnownInts(2);
-    bool isOff = training && training->size() == 1 && training->front() == 0;
-    if (!isOff && !node.hasInput(1)) {
-      ratio = 0.5;
-    } else if (!isOff) {
-      ratio.reset();
-      if (auto known = node.getKnownFloats(1); known && known->size() == 1)
-        ratio = known->front();
-    }
+  std::optional<double> ratio = getRatio(node);
+  std::optional<bool> trains = isInTraining(node);
+  bool isNested = !isa<func::FuncOp>(node.b().getBlock()->getParentOp());
+  bool canDrop = x.getRank() > 0 &&
+                 !ShapedType::isDynamicShape(x.getShape().drop_front()) &&
+                 !node.hasOutput(1) && !isNested;
+  if (trains != false && ratio != 0) {
+    if (!trains || !ratio)
+      return node.emitError()
+             << "the ratio or the training mode is not known at compile time, "
+                "which is not supported; without training mode it is";
+    if (!(*ratio > 0 && *ratio < 1))
+      return node.emitError() << "the ratio is " << *ratio
+                              << "; it has to be from 0 to less than 1";
+    if (!canDrop)
+      return node.emitError()
+             << "drops elements of " << x.getType() << ", "
+             << (node.hasOutput(1) ? "and gives what it drops as a mask"
+                 : isNested
+                     ? "in a graph that is an attribute"
+                     : "a number, or with the batch behind another dimension")
+             << ", which is not supported; without training mode it is";
+    emitRemark(node.getLoc())
+        << "drops while the model is trained, and nothing otherwise";
   }
-  if (!ratio || *ratio != 0)
-    return node.emitError()
-           << "trains with a ratio that is not 0, or not known at compile "
-              "time, which is not supported; without training mode it is";
   Tensor y = x;
-  if (double rate = getTrainingRate(node); rate > 0)
-    y.value = DropoutOp::create(node.b(), x.value, APFloat(rate),
+  if (canDrop && ratio && *ratio > 0 && *ratio < 1)
+    y.value = DropoutOp::create(node.b(), x.value, APFloat(*ratio),
                                 /*unscaled=*/false);
   node.setOutput(0, y);
   // All is kept.
-  int32_t maskType = opset < 10 ? x.dataType : proto::TensorProto::BOOL;
+  int32_t maskType =
+      node.getOpset() < 10 ? x.dataType : int32_t(proto::TensorProto::BOOL);
   if (node.hasOutput(1))
     node.setOutput(1, node.fill(x.getShape(), maskType, 1));
   return success();

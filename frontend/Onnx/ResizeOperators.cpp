@@ -81,12 +81,11 @@ private:
 };
 
 LogicalResult Resampling::readOldAttributes() {
-  std::string mode = node.getString("mode", "nearest");
-  if (mode == "linear" || mode == "bilinear")
-    interpolation = Interpolation::Linear;
-  else if (mode != "nearest")
-    return node.emitError() << "there is no mode '" << mode << "'";
-  return success();
+  return parseWord<Interpolation>(node, "mode", "nearest",
+                                  {{"nearest", Interpolation::Nearest},
+                                   {"linear", Interpolation::Linear},
+                                   {"bilinear", Interpolation::Linear}},
+                                  interpolation);
 }
 
 LogicalResult Resampling::readAttributes() {
@@ -533,26 +532,21 @@ LogicalResult Resampling::build() {
   }
   if (coordinates == Coordinates::Crop)
     result = extrapolate(result);
-  FailureOr<Tensor> converted = result;
-  if (result.dataType != x.dataType) {
-    // Cubic weights may lead out of the type's range.
-    unsigned width = x.getElementType().getIntOrFloatBitWidth();
-    double low = x.isUnsigned() ? 0 : -std::ldexp(1.0, width - 1);
-    double high = std::ldexp(1.0, x.isUnsigned() ? width : width - 1) - 1;
-    if (width > 32) // of which the last one would be rounded up to the next
-      high = std::nextafter(high, 0);
-    FailureOr<Tensor> bounded = node.elementwise(
-        result, result.dataType, [&](B &b, ValueRange arguments) {
-          return clampFloat(b, arguments[0], low, high);
-        });
-    if (failed(bounded))
-      return failure();
-    converted = node.convert(*bounded, x.dataType);
-    if (failed(converted))
-      return failure();
-  }
-  node.setOutput(0, *converted);
-  return success();
+  if (result.dataType == x.dataType)
+    return node.setResult(result);
+  // Cubic weights may lead out of the type's range.
+  unsigned width = x.getElementType().getIntOrFloatBitWidth();
+  double low = x.isUnsigned() ? 0 : -std::ldexp(1.0, width - 1);
+  double high = std::ldexp(1.0, x.isUnsigned() ? width : width - 1) - 1;
+  if (width > 32) // of which the last one would be rounded up to the next
+    high = std::nextafter(high, 0);
+  FailureOr<Tensor> bounded = node.elementwise(
+      result, result.dataType, [&](B &b, ValueRange arguments) {
+        return clampFloat(b, arguments[0], low, high);
+      });
+  if (failed(bounded))
+    return failure();
+  return node.setResult(node.convert(*bounded, x.dataType));
 }
 
 LogicalResult importResize(Node &node) {

@@ -31,6 +31,22 @@ CLI::Option *add_integer(CLI::App &command, const std::string &name,
   return command.add_option(name, value, help)->check(check)->type_name("N");
 }
 
+/// `rule` is a noun: what `fits` asks for.
+CLI::Option *add_number(CLI::App &command, const std::string &name,
+                        double &value, const std::string &help,
+                        bool (*fits)(double), const char *rule) {
+  auto check = [=](const std::string &text) -> std::string {
+    double number;
+    if (parse(text, number) && fits(number))
+      return "";
+    return concat("has to be ", rule, ", not '", text, "'");
+  };
+  return command.add_option(name, value, help)
+      ->check(check)
+      ->type_name("X")
+      ->capture_default_str();
+}
+
 } // namespace
 
 CLI::Option *add_count(CLI::App &command, const std::string &name,
@@ -52,30 +68,18 @@ CLI::Option *add_seed(CLI::App &command, std::int64_t &value) {
 
 CLI::Option *add_positive_number(CLI::App &command, const std::string &name,
                                  double &value, const std::string &help) {
-  auto check = [](const std::string &text) -> std::string {
-    double number;
-    if (parse(text, number) && std::isfinite(number) && number > 0)
-      return "";
-    return concat("has to be a positive number, not '", text, "'");
-  };
-  return command.add_option(name, value, help)
-      ->check(check)
-      ->type_name("X")
-      ->capture_default_str();
+  return add_number(
+      command, name, value, help,
+      [](double number) { return std::isfinite(number) && number > 0; },
+      "a positive number");
 }
 
 CLI::Option *add_positive_fraction(CLI::App &command, const std::string &name,
                                    double &value, const std::string &help) {
-  auto check = [](const std::string &text) -> std::string {
-    double number;
-    if (parse(text, number) && number > 0 && number <= 1)
-      return "";
-    return concat("has to be a number above 0 and at most 1, not '", text, "'");
-  };
-  return command.add_option(name, value, help)
-      ->check(check)
-      ->type_name("X")
-      ->capture_default_str();
+  return add_number(
+      command, name, value, help,
+      [](double number) { return number > 0 && number <= 1; },
+      "a number above 0 and at most 1");
 }
 
 void add_threads(CLI::App &command, int &threads) {

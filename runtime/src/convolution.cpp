@@ -131,18 +131,21 @@ public:
     };
     set(scratchpad_, next);
     next += scratchpad_size_;
+    const Call *reorder_result = nullptr; // none if it needs no reorder
     for (int i = 0; i < kOperands; ++i) {
       set(outer_[i], operands[i]);
       if (!inner_[i].get())
         continue;
       set(inner_[i], next);
       next += inner_sizes_[i];
-      if (i != result_)
+      if (i == result_)
+        reorder_result = &reorders_[i];
+      else
         reorders_[i].run(stream);
     }
     call_.run(stream);
-    if (inner_[result_].get())
-      reorders_[result_].run(stream);
+    if (reorder_result)
+      reorder_result->run(stream);
   }
 
 private:

@@ -321,6 +321,78 @@ TEST_F(Export, LayersWithoutOptionalInputs) {
   EXPECT_EQ(exported.graph().node_size(), 13);
 }
 
+// Recurrent layers without an activation. Those of E/I units are in
+// weightless_test.cpp: what comes of their states breaks Dale's law.
+TEST_F(Export, LinearRecurrence) {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  for (auto [domain, version] : {std::pair("", 13), std::pair("ai.dann", 1)}) {
+    auto *opset = model.add_opset_import();
+    opset->set_domain(domain);
+    opset->set_version(version);
+  }
+  onnx::GraphProto &graph = *model.mutable_graph();
+  graph.set_name("linear");
+  auto describe = [](onnx::ValueInfoProto &info, const char *name,
+                     std::initializer_list<int> shape) {
+    info.set_name(name);
+    auto &type = *info.mutable_type()->mutable_tensor_type();
+    type.set_elem_type(onnx::TensorProto::FLOAT);
+    type.mutable_shape()->add_dim()->set_dim_param("batch");
+    for (int extent : shape)
+      type.mutable_shape()->add_dim()->set_dim_value(extent);
+  };
+  describe(*graph.add_input(), "x", {3, 4});
+  auto add_layer = [&](const std::string &type, const std::string &x,
+                       bool has_initial) {
+    std::string layer = std::to_string(graph.node_size());
+    auto &node = *graph.add_node();
+    node.set_domain("ai.dann");
+    node.set_op_type(type);
+    node.set_name(layer);
+    node.add_input(x);
+    auto add_input = [&](const char *role, std::initializer_list<int> shape) {
+      auto &tensor = *graph.add_initializer();
+      tensor.set_name(layer + "." + role);
+      tensor.set_data_type(onnx::TensorProto::FLOAT);
+      int count = 1;
+      for (int extent : shape) {
+        tensor.add_dims(extent);
+        count *= extent;
+      }
+      for (int i = 0; i < count; ++i)
+        tensor.add_float_data(0);
+      node.add_input(tensor.name());
+    };
+    add_input("u.w", {4, 4});
+    add_input("u.b", {4});
+    add_input("w.w", {4, 4});
+    if (has_initial)
+      add_input("h0", {4});
+    node.add_output(layer + ".states");
+    return node.output(0);
+  };
+  std::string first = add_layer("RecurrentLinear", "x", true);
+  std::string second = add_layer("RecurrentLinearNoInitial", first, false);
+  std::string third = add_layer("RecurrentLinearLast", second, true);
+  std::string fourth = add_layer("RecurrentLinearLastNoInitial", second, false);
+  auto &difference = *graph.add_node();
+  difference.set_op_type("Sub");
+  difference.add_input(third);
+  difference.add_input(fourth);
+  difference.add_output("y");
+  describe(*graph.add_output(), "y", {4});
+  std::ofstream(directory / "model.onnx", std::ios::binary)
+      << model.SerializeAsString();
+
+  check(compile(directory / "model.onnx"));
+  onnx::ModelProto exported = read(directory / "layers.onnx");
+  EXPECT_EQ(exported.functions_size(), 4);
+  onnx::ModelProto plain = read(directory / "plain.onnx");
+  for (const auto &node : plain.graph().node())
+    EXPECT_NE(node.op_type(), "Relu");
+}
+
 // What is no parameter stays in the model, also from files beside it.
 TEST_F(Export, KeepsConstantsOfImportedModels) {
   onnx::ModelProto model;

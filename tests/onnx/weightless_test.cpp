@@ -274,4 +274,134 @@ TEST(OnnxExport, NamesResults) {
   EXPECT_FALSE(models->plain);
 }
 
+/// A model of one recurrent layer with all inputs that its operator has.
+::onnx::ModelProto makeRecurrence(const std::string &op) {
+  ::onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  auto &domain = *model.add_opset_import();
+  domain.set_domain("ai.dann");
+  domain.set_version(1);
+  ::onnx::GraphProto &graph = *model.mutable_graph();
+  graph.set_name("recurrence");
+  graph.add_output()->set_name("y");
+  ::onnx::ValueInfoProto &x = *graph.add_input();
+  x.set_name("x");
+  auto &type = *x.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(::onnx::TensorProto::FLOAT);
+  type.mutable_shape()->add_dim()->set_dim_param("batch");
+  for (int64_t extent : {3, 4})
+    type.mutable_shape()->add_dim()->set_dim_value(extent);
+  ::onnx::NodeProto &node = *graph.add_node();
+  node.set_domain("ai.dann");
+  node.set_op_type(op);
+  node.set_name("layer");
+  node.add_input("x");
+  node.add_output("y");
+  auto addInput = [&](const std::string &name, const Shape &shape) {
+    ::onnx::TensorProto &tensor = *graph.add_initializer();
+    tensor.set_name("layer." + name);
+    tensor.set_data_type(::onnx::TensorProto::FLOAT);
+    int64_t count = 1;
+    for (int64_t extent : shape) {
+      tensor.add_dims(extent);
+      count *= extent;
+    }
+    for (int64_t i = 0; i < count; ++i)
+      tensor.add_float_data(0.5F);
+    node.add_input(tensor.name());
+  };
+  bool isDivisive = StringRef(op).contains("Shunting");
+  if (StringRef(op).starts_with("EI")) {
+    for (auto [half, inputs] : {std::pair("u.", 4), std::pair("w.", 2)}) {
+      std::string prefix = half;
+      addInput(prefix + "wex", {2, inputs});
+      addInput(prefix + "wix", {1, inputs});
+      addInput(prefix + "wei", {2, 1});
+      if (isDivisive) {
+        addInput(prefix + "alpha", {1});
+        addInput(prefix + "g", {2});
+      }
+      if (prefix == "u.")
+        addInput(prefix + "b", {2});
+    }
+  } else {
+    addInput("u.w", {2, 4});
+    addInput("u.b", {2});
+    addInput("w.w", {2, 2});
+  }
+  if (!StringRef(op).ends_with("NoInitial"))
+    addInput("h0", {2});
+  return model;
+}
+
+/// What the import of a model is exported as.
+OnnxModels exportAgain(const ::onnx::ModelProto &model) {
+  MLIRContext context;
+  std::string bytes = model.SerializeAsString();
+  OwningOpRef<ModuleOp> module =
+      importOnnx(llvm::MemoryBufferRef(bytes, "model.onnx"), context);
+  FailureOr<OnnxModels> exported = failure();
+  if (module)
+    exported = exportOnnx(*module);
+  EXPECT_TRUE(succeeded(exported));
+  return failed(exported) ? OnnxModels() : std::move(*exported);
+}
+
+::onnx::GraphProto readGraph(const OnnxModel &model) {
+  ::onnx::GraphProto graph;
+  EXPECT_TRUE(graph.ParseFromString(model.graph));
+  return graph;
+}
+
+/// Takes the relus of a graph and of those in its nodes away.
+void dropRelus(::onnx::GraphProto &graph) {
+  auto &nodes = *graph.mutable_node();
+  for (int i = nodes.size(); i-- > 0;) {
+    for (::onnx::AttributeProto &attribute : *nodes[i].mutable_attribute())
+      if (attribute.has_g())
+        dropRelus(*attribute.mutable_g());
+    if (nodes[i].op_type() != "Relu")
+      continue;
+    const std::string from = nodes[i].output(0), to = nodes[i].input(0);
+    nodes.DeleteSubrange(i, 1);
+    for (::onnx::NodeProto &node : nodes)
+      for (std::string &input : *node.mutable_input())
+        if (input == from)
+          input = to;
+  }
+}
+
+// The layers that have no activation too, which no model file can have behind
+// which Dale's law is proven: they come back as what they were, and are those
+// with a relu but for it. That those compute what they shall is tested with
+// numbers.
+TEST(Recurrence, OfAllOperators) {
+  for (const char *kind : {"EIRecurrent", "EIRecurrentShunting", "Recurrent"})
+    for (const char *last : {"", "Last"})
+      for (const char *initial : {"", "NoInitial"}) {
+        std::string withRelu = std::string(kind) + last + initial;
+        std::string linear = std::string(kind) + "Linear" + last + initial;
+        SCOPED_TRACE(linear);
+        ::onnx::GraphProto plain[2];
+        for (int i : {0, 1}) {
+          ::onnx::ModelProto model = makeRecurrence(i == 0 ? withRelu : linear);
+          OnnxModels models = exportAgain(model);
+          ::onnx::GraphProto graph = readGraph(models.layers);
+          ASSERT_EQ(graph.node_size(), 1);
+          EXPECT_EQ(graph.node(0).op_type(), model.graph().node(0).op_type());
+          EXPECT_EQ(
+              std::vector<std::string>(graph.node(0).input().begin(),
+                                       graph.node(0).input().end()),
+              std::vector<std::string>(model.graph().node(0).input().begin(),
+                                       model.graph().node(0).input().end()));
+          ASSERT_TRUE(models.plain);
+          plain[i] = readGraph(*models.plain);
+        }
+        EXPECT_NE(plain[0].SerializeAsString(), plain[1].SerializeAsString());
+        dropRelus(plain[0]);
+        EXPECT_EQ(plain[0].SerializeAsString(), plain[1].SerializeAsString());
+      }
+}
+
 } // namespace

@@ -2,12 +2,13 @@
 // destination of the operation that computes it, and separates destinations
 // that are shared.
 // RUN: dann-opt %s -pass-pipeline="builtin.module(func.func(dann-choose-destinations,canonicalize))" | FileCheck %s
+// RUN: dann-opt %s -pass-pipeline="builtin.module(func.func(dann-choose-destinations),dann-buffer-pipeline)" | FileCheck %s --check-prefix=BUFFERS
 
 #id = affine_map<(i, j) -> (i, j)>
 #transposed = affine_map<(i, j) -> (j, i)>
 
 // CHECK-LABEL: func @elementwise
-// CHECK-SAME: (%[[G:.*]]: tensor<4x4xf32>, %[[W:.*]]: tensor<4x4xf32>)
+// CHECK-SAME: (%[[G:.*]]: tensor<4x4xf32>{{[^,]*}}, %[[W:.*]]: tensor<4x4xf32>{{[^,]*}})
 // CHECK: linalg.generic {{.*}} ins(%[[G]], %[[W]] : {{.*}}) outs(%[[W]] : tensor<4x4xf32>)
 func.func @elementwise(%g: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf32> {dann.updates = 1 : i64}) {
   %e = tensor.empty() : tensor<4x4xf32>
@@ -22,7 +23,7 @@ func.func @elementwise(%g: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4x
 // What was accumulated on the argument is as good as itself: it is in the same
 // buffer.
 // CHECK-LABEL: func @accumulated
-// CHECK-SAME: (%[[A:.*]]: tensor<4x8xf32>, %[[W:.*]]: tensor<4x4xf32>)
+// CHECK-SAME: (%[[A:.*]]: tensor<4x8xf32>{{[^,]*}}, %[[W:.*]]: tensor<4x4xf32>{{[^,]*}})
 // CHECK: %[[SUM:.*]] = linalg.contract {{.*}} outs(%[[W]] : tensor<4x4xf32>)
 // CHECK: linalg.generic {{.*}} ins(%[[SUM]] : {{.*}}) outs(%[[SUM]] : tensor<4x4xf32>)
 func.func @accumulated(%a: tensor<4x8xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf32> {dann.updates = 1 : i64}) {
@@ -82,7 +83,7 @@ func.func @unrelated(%g: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf3
 
 // ... nor one whose destination counts.
 // CHECK-LABEL: func @reads_destination
-// CHECK-SAME: (%[[D:.*]]: tensor<4x4xf32>, %{{.*}})
+// CHECK-SAME: (%[[D:.*]]: tensor<4x4xf32>{{[^,]*}}, %{{.*}})
 // CHECK: linalg.generic {{.*}} outs(%[[D]] :
 func.func @reads_destination(%d: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf32> {dann.updates = 1 : i64}) {
   %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<4x4xf32>) outs(%d : tensor<4x4xf32>) {
@@ -96,7 +97,7 @@ func.func @reads_destination(%d: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tenso
 // Two operations that fill the same zeros, or write the same empty tensor, get
 // one each: the shared ones would be copied.
 // CHECK-LABEL: func @shared
-// CHECK-SAME: (%[[A:.*]]: tensor<4x4xf32>)
+// CHECK-SAME: (%[[A:.*]]: tensor<4x4xf32>{{[^,]*}})
 // CHECK: %[[E1:.*]] = tensor.empty()
 // CHECK-NEXT: %[[ZEROS1:.*]] = linalg.fill {{.*}} outs(%[[E1]] :
 // CHECK-NEXT: linalg.matmul {{.*}} outs(%[[ZEROS1]] :
@@ -121,7 +122,7 @@ func.func @shared(%a: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>, ten
 
 // A destination with contents of its own stays shared.
 // CHECK-LABEL: func @contents
-// CHECK-SAME: (%[[A:.*]]: tensor<4x4xf32>, %[[C:.*]]: tensor<4x4xf32>)
+// CHECK-SAME: (%[[A:.*]]: tensor<4x4xf32>{{[^,]*}}, %[[C:.*]]: tensor<4x4xf32>{{[^,]*}})
 // CHECK-NEXT: linalg.matmul {{.*}} outs(%[[C]] :
 // CHECK-NEXT: linalg.matmul {{.*}} outs(%[[C]] :
 func.func @contents(%a: tensor<4x4xf32>, %c: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
@@ -152,4 +153,27 @@ func.func @carries(%w: tensor<4x4xf32>, %h0: tensor<4x4xf32>, %g0: tensor<4x4xf3
     scf.yield %product, %exp : tensor<4x4xf32>, tensor<4x4xf32>
   }
   return %0#0, %0#1 : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// What no result replaces is the caller's, and is not written to: a store into
+// it goes to a copy.
+// CHECK-LABEL: func @scatter
+// CHECK-SAME: (%{{.*}}: tensor<4xf32> {bufferization.writable = false}, %{{.*}}: f32, %{{.*}}: index) -> tensor<4xf32>
+// CHECK-LABEL: func @scatter_update
+// CHECK-SAME: (%{{.*}}: tensor<4xf32>, %{{.*}}: f32, %{{.*}}: index)
+// BUFFERS-LABEL: func @scatter(
+// BUFFERS-SAME: %[[X:.*]]: memref<4xf32>, %[[V:.*]]: f32, %[[I:.*]]: index, %[[OUT:.*]]: memref<4xf32>
+// BUFFERS: linalg.copy ins(%[[X]] : {{.*}}) outs(%[[OUT]] :
+// BUFFERS: memref.store %[[V]], %[[OUT]][%[[I]]]
+// BUFFERS-LABEL: func @scatter_update(
+// BUFFERS-SAME: %[[X:.*]]: memref<4xf32>, %[[V:.*]]: f32, %[[I:.*]]: index
+// BUFFERS-NOT: copy
+// BUFFERS: memref.store %[[V]], %[[X]][%[[I]]]
+func.func @scatter(%x: tensor<4xf32>, %v: f32, %i: index) -> tensor<4xf32> {
+  %0 = tensor.insert %v into %x[%i] : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+func.func @scatter_update(%x: tensor<4xf32>, %v: f32, %i: index) -> (tensor<4xf32> {dann.updates = 0 : i64}) {
+  %0 = tensor.insert %v into %x[%i] : tensor<4xf32>
+  return %0 : tensor<4xf32>
 }
