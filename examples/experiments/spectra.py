@@ -1,7 +1,7 @@
 """The spectra of matrices that states or activities are multiplied with.
 
-Measures of Cornford et al. (NeurIPS 2023), who find that the spectrum with
-which a recurrent network begins matters to what it learns.
+Measures of the authors' study of recurrent networks (NeurIPS 2023), which finds
+that the spectrum with which such a network begins matters to what it learns.
 """
 
 import dataclasses
