@@ -43,7 +43,8 @@ LogicalResult importConstant(Node &node) {
                    ArrayRef<float>(values)),
                proto::TensorProto::FLOAT));
   } else {
-    return node.emitError() << "has no value of numbers";
+    return node.emitError()
+           << "needs value, value_int, value_ints, value_float or value_floats";
   }
   return success();
 }
@@ -102,7 +103,8 @@ LogicalResult importRange(Node &node) {
     double steps = std::ceil((*to - *from) / *by);
     if (!(steps < static_cast<double>(kMaxElements)))
       return node.emitError()
-             << "has more than " << kMaxElements << " elements";
+             << "has " << steps << " elements; there have to be less than "
+             << kMaxElements;
     count = static_cast<int64_t>(std::max(0.0, steps));
   }
   if (!count) {

@@ -112,7 +112,9 @@ LogicalResult importIf(Node &node) {
 /// A bool of rank 0.
 FailureOr<Tensor> toCondition(Node &node, Tensor tensor) {
   if (tensor.sequence || !tensor.isBool())
-    return node.emitError() << "the condition has to be a bool";
+    return node.emitError() << "the condition has to be a bool, not "
+                            << (tensor.sequence ? "a sequence of " : "")
+                            << getTypeName(tensor.dataType);
   return node.reshape(tensor, {});
 }
 
@@ -134,7 +136,10 @@ LogicalResult importLoop(Node &node) {
   if (node.hasInput(0)) {
     Tensor limit = node.getInput(0);
     if (limit.sequence || !limit.isInteger())
-      return node.emitError() << "the number of iterations is no integer";
+      return node.emitError() << "the number of iterations has to be an "
+                                 "integer, not "
+                              << (limit.sequence ? "a sequence of " : "")
+                              << getTypeName(limit.dataType);
     FailureOr<Value> number = extractScalar(node, limit);
     if (failed(number))
       return failure();
@@ -322,7 +327,9 @@ LogicalResult readScanInputs(Node &node, int first, int64_t numScanned,
     axis = *normal;
     int64_t length = tensor.getDim(axis);
     if (inputs.length && *inputs.length != length)
-      return node.emitError() << "scans sequences of different lengths";
+      return node.emitError()
+             << "scans sequences of the lengths " << *inputs.length << " and "
+             << length << ", which have to be equal";
     inputs.length = length;
   }
   return success();

@@ -72,7 +72,8 @@ FailureOr<TransposedWindow> getTransposedWindow(Node &node, Tensor x,
   int64_t rank = x.getRank() - 2;
   for (int64_t extent : kernel)
     if (extent < 1 || extent > kMaxWindow)
-      return node.emitError() << "the kernel has the extent " << extent;
+      return node.emitError() << "the kernel has the extent " << extent
+                              << ", which is not from 1 to " << kMaxWindow;
   FailureOr<WindowAttributes> attributes = getWindowAttributes(node, rank);
   FailureOr<SmallVector<int64_t>> more =
       getWindowInts(node, "output_padding", rank, 0, 0);
@@ -115,8 +116,8 @@ FailureOr<TransposedWindow> getTransposedWindow(Node &node, Tensor x,
     if (hasShape || isSame) {
       output = hasShape ? shape[i] : scaled;
       if (output < 1 || output > kMaxElements)
-        return node.emitError()
-               << "the result would have the extent " << output;
+        return node.emitError() << "the result would have the extent " << output
+                                << ", which is not from 1 to " << kMaxElements;
       // A result that is larger than the whole has zeros behind.
       int64_t total = std::max<int64_t>(0, whole - output);
       low = isUpper ? total / 2 : total - total / 2;

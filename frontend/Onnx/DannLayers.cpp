@@ -2,6 +2,7 @@
 
 #include "frontend/Onnx/DannLayers.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -147,7 +148,7 @@ int LayerOperator::getNumRequired() const {
   while (names.back() == "gain" || names.back() == "bias" ||
          names.back() == "initial")
     names.pop_back();
-  return names.size();
+  return static_cast<int>(names.size());
 }
 
 StringRef LayerOperator::getOutput() const {
@@ -205,7 +206,7 @@ LayerOperator Layer::getOperator() const {
 }
 
 std::string Layer::getInput(StringRef name) const {
-  auto index = llvm::find(inputs, name) - inputs.begin();
+  auto index = static_cast<int>(llvm::find(inputs, name) - inputs.begin());
   return index < node.input_size() ? node.input(index) : "";
 }
 

@@ -95,8 +95,8 @@ LogicalResult importEinsum(Node &node) {
   SmallVector<Tensor> operands = node.getInputs();
   if (failed(node.requireSameType(operands)))
     return failure();
-  if (operands[0].isBool())
-    return node.emitError() << "takes numbers";
+  if (failed(node.requireNumber(operands[0])))
+    return failure();
   auto [left, right] = StringRef(equation).split("->");
   bool isExplicit = StringRef(equation).contains("->");
   SmallVector<StringRef> texts;

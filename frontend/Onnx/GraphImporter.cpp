@@ -113,7 +113,9 @@ LogicalResult GraphImporter::charge(int64_t numUses, Location loc) {
 /// they are read.
 static int64_t countUses(const proto::NodeProto &node) {
   int64_t uses = 0;
-  auto add = [&](const std::string &text) { uses += 1 + text.size() / 256; };
+  auto add = [&](const std::string &text) {
+    uses += 1 + static_cast<int64_t>(text.size() / 256);
+  };
   add(node.name());
   for (const std::string &input : node.input())
     add(input);
@@ -290,7 +292,8 @@ LogicalResult GraphImporter::importCall(const proto::NodeProto &node,
       node.output_size() > callee.output_size())
     return error() << "the function has " << callee.input_size()
                    << " inputs and " << callee.output_size()
-                   << " outputs, and the call more";
+                   << " outputs, and the call " << node.input_size() << " and "
+                   << node.output_size();
   if (callee.opset_import_size() > kMaxOpsets)
     return error() << "the function imports " << callee.opset_import_size()
                    << " sets of operators, more than " << kMaxOpsets;

@@ -47,18 +47,22 @@ private:
 
 /// What all graphs of a model share while they are imported.
 struct ImportState {
+  ImportState(std::shared_ptr<const OnnxFile> file, MLIRContext *context,
+              ObstacleCollector *obstacles)
+      : file(std::move(file)), builder(context), obstacles(obstacles) {}
+
   std::shared_ptr<const OnnxFile> file;
   OpBuilder builder;
   KnownContents known;
   Value batchSize; // null if all sizes are known
   int numNodes = 0;
-  OperationCounter operations = {};
+  OperationCounter operations;
   int64_t numUses = 0; // of names, and of elements of sequences
   /// By domain and name; empty until the first node.
-  llvm::StringMap<const proto::FunctionProto *> functions = {};
-  std::deque<std::vector<Tensor>> sequences = {}; // which stay in place
-  std::string batchName = {};
-  ObstacleCollector *obstacles = nullptr; // null: the first error is the end
+  llvm::StringMap<const proto::FunctionProto *> functions;
+  std::deque<std::vector<Tensor>> sequences; // which stay in place
+  std::string batchName;
+  ObstacleCollector *obstacles; // null: the first error is the end
 };
 
 /// Imports a graph: the main one, one in an attribute, which sees the values of

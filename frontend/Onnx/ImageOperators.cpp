@@ -121,7 +121,7 @@ LogicalResult importPad(Node &node) {
   } else {
     if (!node.hasInput(1) ||
         node.getInput(1).dataType != proto::TensorProto::INT64)
-      return node.emitError() << "needs pads of int64";
+      return node.emitError() << "needs pads of int64 as input 1";
     pads = node.getKnownInts(1);
     if (opset >= 18) {
       auto given = node.getAxes(18, 3, rank);
@@ -174,7 +174,8 @@ LogicalResult importPad(Node &node) {
     return failure();
   if (isEmpty) {
     if (mode != PadMode::Constant && !llvm::is_contained(shape, 0))
-      return node.emitError() << "leaves no elements to repeat";
+      return node.emitError()
+             << "leaves no elements of " << x.getType() << " to repeat";
     return node.setResult(node.broadcast(value, shape));
   }
   Tensor part = node.slice(x, offsets, sizes, SmallVector<int64_t>(rank, 1));

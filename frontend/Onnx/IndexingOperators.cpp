@@ -96,7 +96,8 @@ FailureOr<int64_t> getTupleSize(Node &node, Tensor data, Tensor indices,
   if (failed(requireIndices(node, indices)))
     return failure();
   if (data.getRank() == 0 || indices.getRank() == 0)
-    return node.emitError() << "takes no scalars";
+    return node.emitError() << "takes tensors with dimensions, not "
+                            << data.getType() << " and " << indices.getType();
   if (numBatch < 0 || numBatch >= std::min(data.getRank(), indices.getRank()))
     return node.emitError()
            << "batch_dims is " << numBatch << ", which is not in [0, "
@@ -165,7 +166,8 @@ FailureOr<Reduction> getReduction(Node &node, Tensor data) {
   if (name == "none")
     return Reduction(replace);
   if (data.isBool())
-    return node.emitError() << "the reduction '" << name << "' takes numbers";
+    return node.emitError()
+           << "the reduction '" << name << "' takes numbers, not bool";
   if (name == "add")
     return Reduction(addUpdate);
   if (name == "mul")

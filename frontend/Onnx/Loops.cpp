@@ -207,7 +207,8 @@ LogicalResult LoopBuilder::chooseForm() {
     isWhile = next != first.getRegionIterArgs()[0] && !isTrue;
   }
   if (!isWhile && !count)
-    return node.emitError() << "does not end";
+    return node.emitError() << "does not end: it has no number of iterations, "
+                               "and its condition stays true";
   if (loop.isConditional && !isWhile) {
     FailureOr<Value> isActive = extractScalar(node, initial[0]);
     if (failed(isActive))

@@ -39,8 +39,8 @@ LogicalResult importOneHot(Node &node) {
   FailureOr<int64_t> axis = node.getAxis("axis", -1, rank);
   if (failed(axis) || failed(getScalar(node, depth, "the depth")))
     return failure();
-  if (indices.isBool() || depth.isBool())
-    return node.emitError() << "takes numbers as indices and depth";
+  if (failed(node.requireNumber(indices)) || failed(node.requireNumber(depth)))
+    return failure();
   if (values.getRank() != 1 || values.getDim(0) != 2)
     return node.emitError() << "takes two values, not " << values.getType();
   std::optional<int64_t> extent;
@@ -48,7 +48,8 @@ LogicalResult importOneHot(Node &node) {
     if (auto known = node.getKnownFloats(1)) {
       if (!((*known)[0] >= 0 &&
             (*known)[0] < static_cast<double>(kMaxElements)))
-        return node.emitError() << "has the depth " << (*known)[0];
+        return node.emitError() << "has the depth " << (*known)[0]
+                                << ", which is not from 0 to " << kMaxElements;
       extent = static_cast<int64_t>((*known)[0]);
     }
   } else if (auto known = node.getKnownInts(1)) {
@@ -61,7 +62,8 @@ LogicalResult importOneHot(Node &node) {
     extent = (*declared)[*axis];
   }
   if (*extent < 0)
-    return node.emitError() << "has the depth " << *extent;
+    return node.emitError() << "has the depth " << *extent
+                            << ", which is not from 0 to " << kMaxElements;
   SmallVector<int64_t> shape(indices.getShape());
   shape.insert(shape.begin() + *axis, *extent);
   if (failed(checkResult(node, shape)))
@@ -234,8 +236,8 @@ Tensor collect(Node &node, int64_t extent, int64_t count,
 /// x as a vector.
 FailureOr<Tensor> flatten(Node &node, Tensor x) {
   if (!x.getType().hasStaticShape())
-    return node.emitError()
-           << "merges the batch with other dimensions, which is not supported";
+    return node.emitError() << "merges the batch with other dimensions of "
+                            << x.getType() << ", which is not supported";
   return node.reshape(x, x.getType().getNumElements());
 }
 

@@ -102,7 +102,7 @@ LogicalResult importBatchNormalization(Node &node) {
     return failure();
   SmallVector<int64_t> whole(x.getShape());
   if (x.getRank() == 0)
-    return node.emitError() << "takes a batch, not a scalar";
+    return node.emitError() << "takes a batch, not " << x.getType();
   // One dimension is a batch of one channel.
   if (x.getRank() == 1) {
     FailureOr<Tensor> channel = node.reshape(x, {whole[0], 1});
@@ -374,7 +374,8 @@ LogicalResult importLrn(Node &node) {
     return node.emitError()
            << "takes a batch and channels, not " << x.getType();
   if (size < 1)
-    return node.emitError() << "sums over " << size << " channels";
+    return node.emitError()
+           << "sums over " << size << " channels, which have to be 1 or more";
   // Channels further away than there are any count nothing.
   int64_t below = std::min((size - 1) / 2, x.getDim(1) - 1);
   int64_t above = std::min(size / 2, x.getDim(1) - 1);

@@ -2,7 +2,6 @@
 
 #include "frontend/Onnx/OnnxImport.h"
 
-#include "frontend/Onnx/DannLayers.h"
 #include "frontend/Onnx/GraphImporter.h"
 #include "frontend/Onnx/Metadata.h"
 #include "frontend/Onnx/Weightless.h"
@@ -31,13 +30,8 @@ class ModelImporter {
 public:
   ModelImporter(std::shared_ptr<const OnnxFile> file, MLIRContext &context,
                 ObstacleCollector *obstacles = nullptr)
-      : context(context),
-        graph(file->getModel().graph()), state{file,
-                                               OpBuilder(&context),
-                                               {},
-                                               {}} {
-    state.obstacles = obstacles;
-  }
+      : context(context), graph(file->getModel().graph()),
+        state(file, &context, obstacles) {}
 
   OwningOpRef<ModuleOp> build(OnnxModels *models);
 

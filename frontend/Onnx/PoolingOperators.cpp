@@ -189,8 +189,8 @@ ConvolutionBuilder getImageBuilder(Node &node, const Window &window) {
 
 LogicalResult importMaxPool(Node &node) {
   Tensor x = node.getInput(0);
-  if (x.isBool())
-    return node.emitError() << "takes numbers, not bools";
+  if (failed(node.requireNumber(x)))
+    return failure();
   FailureOr<Window> window = getPoolingWindow(node, x);
   if (failed(window))
     return failure();

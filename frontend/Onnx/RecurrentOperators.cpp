@@ -192,7 +192,8 @@ LogicalResult RecurrentLayer::checkInputs() {
     return node.emitError() << "hidden_size is " << given << ", but R is "
                             << recurrence.getType();
   if (hiddenSize < 1 || x.getDim(2) < 1)
-    return node.emitError() << "takes inputs and states with elements";
+    return node.emitError() << "takes inputs and states with elements, not "
+                            << x.getType() << " and " << recurrence.getType();
   if (node.hasAttribute("clip"))
     clip = node.getFloat("clip", 0);
   if (clip && !(*clip >= 0))

@@ -183,7 +183,8 @@ Resampling::readScales(int scalesIndex, int sizesIndex, int regionIndex,
   for (int64_t i = 0; i < rank; ++i) {
     double scale = (*scales)[i];
     if (!(scale > 0) || !std::isfinite(scale))
-      return node.emitError() << "has the scale " << scale;
+      return node.emitError() << "has the scale " << scale
+                              << "; it has to be positive and finite";
     if (ShapedType::isDynamic(x.getDim(i))) {
       if (scale != 1)
         return node.emitError() << "resizes the batch, which is not supported";

@@ -185,10 +185,12 @@ LogicalResult importSplitToSequence(Node &node) {
   } else {
     int64_t size = split ? (*known)[0] : 1;
     if (size < 1)
-      return node.emitError() << "splits into parts of size " << size;
+      return node.emitError() << "splits into parts of size " << size
+                              << ", which has to be 1 or more";
     if (llvm::divideCeil(extent, size) > KnownContents::kMaxElements)
-      return node.emitError() << "splits " << extent << " into parts of "
-                              << size << ", which are too many";
+      return node.emitError()
+             << "splits " << extent << " into parts of " << size
+             << ", which are more than " << KnownContents::kMaxElements;
     for (int64_t begin = 0; begin < extent; begin += size)
       sizes.push_back(std::min(size, extent - begin));
   }

@@ -56,7 +56,8 @@ LogicalResult importShape(Node &node) {
 LogicalResult importSize(Node &node) {
   Tensor x = node.getInput(0);
   if (!x.getType().hasStaticShape())
-    return node.emitError() << "the size of the batch is not known";
+    return node.emitError() << "the size of the batch of " << x.getType()
+                            << " is not known at compile time";
   return node.setResult(node.number(x.getType().getNumElements()));
 }
 
@@ -90,7 +91,8 @@ resolveShape(Node &node, Tensor x, ArrayRef<int64_t> wanted, bool allowZero) {
     } else if (ShapedType::isDynamic(extent)) {
       hasBatch = true;
     } else if (extent < 0) {
-      return node.emitError() << "the shape has the extent " << extent;
+      return node.emitError() << "the shape has the extent " << extent
+                              << ", which is neither -1 nor a size";
     } else if (llvm::MulOverflow(known, extent, known)) {
       return node.emitError() << "the shape has too many elements";
     }
@@ -104,8 +106,8 @@ resolveShape(Node &node, Tensor x, ArrayRef<int64_t> wanted, bool allowZero) {
   int64_t rest = elements / known;
   if (inputHasBatch && !hasBatch) {
     if (rest != 1)
-      return node.emitError() << "merges the batch with other dimensions, "
-                                 "which is not supported";
+      return node.emitError() << "merges the batch with other dimensions of "
+                              << x.getType() << ", which is not supported";
     rest = ShapedType::kDynamic;
   }
   shape[*inferred] = rest;
@@ -150,8 +152,8 @@ LogicalResult importFlatten(Node &node) {
        {x.getShape().take_front(axis), x.getShape().drop_front(axis)}) {
     auto [product, hasBatch] = countBesideBatch(part);
     if (hasBatch && product != 1)
-      return node.emitError() << "merges the batch with other dimensions, "
-                                 "which is not supported";
+      return node.emitError() << "merges the batch with other dimensions of "
+                              << x.getType() << ", which is not supported";
     shape.push_back(hasBatch ? ShapedType::kDynamic : product);
   }
   return node.setResult(node.reshape(x, shape));
@@ -202,7 +204,8 @@ LogicalResult importUnsqueeze(Node &node) {
   int64_t rank = x.getRank() + given->size();
   llvm::SmallBitVector isNew(std::min<int64_t>(rank, kMaxRank * 2));
   if (rank > kMaxRank)
-    return node.emitError() << "the result would have the rank " << rank;
+    return node.emitError() << "the result would have the rank " << rank
+                            << ", more than " << kMaxRank;
   for (int64_t axis : *given) {
     FailureOr<int64_t> normal = node.normalizeAxis(axis, rank);
     if (failed(normal))
@@ -274,7 +277,8 @@ LogicalResult importTile(Node &node) {
     return failure();
   for (auto [from, to] : llvm::zip(x.getShape(), *shape))
     if (from == 0 && to != 0)
-      return node.emitError() << "repeats nothing";
+      return node.emitError()
+             << "repeats the elements of " << x.getType() << ", which has none";
   node.setOutput(
       0, node.generate(*shape, x.dataType, [&](B &b, ValueRange indices) {
         SmallVector<Value> places;

@@ -95,8 +95,8 @@ LogicalResult importWindow(Node &node, double a, double b, double c) {
       return node.emitError() << "its size is not known at compile time";
     size = (*declared)[0];
   }
-  if (*size < 0 || failed(node.checkSize(*size)))
-    return node.emitError() << "has the size " << *size;
+  if (failed(node.checkSize(*size)))
+    return failure();
   // A periodic window lacks the last point, which is the first one again.
   bool isPeriodic = node.getInt("periodic", 1) != 0;
   double steps =
@@ -356,7 +356,9 @@ LogicalResult importDFT(Node &node) {
   if (how.length.known) {
     int64_t length = *how.length.known;
     if (length < 1 || length > kMaxElements)
-      return node.emitError() << "transforms " << length << " points";
+      return node.emitError()
+             << "transforms " << length << " points, which is not from 1 to "
+             << kMaxElements;
     how.numBins = isOneSided ? length / 2 + 1 : length;
     how.numPoints = std::min(extent, length);
   } else {
@@ -366,7 +368,8 @@ LogicalResult importDFT(Node &node) {
       return node.emitError() << "its length is not known at compile time";
     how.numBins = (*declared)[*axis];
     if (how.numBins < 1)
-      return node.emitError() << "declares " << how.numBins << " frequencies";
+      return node.emitError() << "declares " << how.numBins
+                              << " frequencies, and there is one at least";
     how.numPoints =
         std::min(extent, isOneSided ? 2 * how.numBins - 1 : how.numBins);
   }
@@ -397,7 +400,8 @@ LogicalResult importSTFT(Node &node) {
   if (failed(step))
     return failure();
   if (step->known && *step->known < 1)
-    return node.emitError() << "has the step " << *step->known;
+    return node.emitError()
+           << "has the step " << *step->known << ", which has to be 1 or more";
   Transform how;
   if (node.hasInput(3)) {
     FailureOr<Number> length = getInteger(node, 3);
@@ -446,7 +450,8 @@ LogicalResult importSTFT(Node &node) {
   if (failed(node.checkSize(shape)))
     return failure();
   if (extent == 0)
-    return node.emitError() << "transforms nothing";
+    return node.emitError()
+           << "transforms " << x->getType() << ", which has no elements";
   Tensor frames =
       node.generate(shape, x->dataType, [&](B &b, ValueRange indices) -> Value {
         Value at = arith::AddIOp::create(

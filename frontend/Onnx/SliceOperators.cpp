@@ -81,7 +81,8 @@ struct AxisSlice {
 FailureOr<AxisSlice> resolveSlice(Node &node, int64_t extent, int64_t begin,
                                   int64_t end, int64_t step) {
   if (step == 0 || step == std::numeric_limits<int64_t>::min())
-    return node.emitError() << "has the step " << step;
+    return node.emitError()
+           << "has the step " << step << ", which leads nowhere";
   auto clamp = [&](int64_t at, int64_t low, int64_t high) {
     if (at < 0)
       at += extent; // negative, so this does not overflow
@@ -126,7 +127,8 @@ LogicalResult importDynamicSlice(Node &node) {
   Tensor steps = node.getInput(4);
   for (Tensor other : {axisTensor, steps})
     if (other && other.getShape() != starts.getShape())
-      return node.emitError() << "starts, axes and steps differ in number";
+      return node.emitError() << "takes as many axes and steps as starts, not "
+                              << other.getType() << " for " << starts.getType();
   if (axes)
     for (int64_t &axis : *axes) {
       FailureOr<int64_t> normal = node.normalizeAxis(axis, rank);
@@ -136,7 +138,8 @@ LogicalResult importDynamicSlice(Node &node) {
     }
   for (auto [i, extent] : llvm::enumerate(*shape))
     if (extent > 0 && x.getDim(i) == 0)
-      return node.emitError() << "declares a result larger than its input";
+      return node.emitError() << "declares elements of a result, and its input "
+                              << x.getType() << " has none";
   Tensor result =
       node.generate(*shape, x.dataType, [&](B &b, ValueRange indices) -> Value {
         auto load = [&](Tensor from, int64_t i) -> Value {

@@ -160,8 +160,8 @@ LogicalResult importTopK(Node &node) {
   FailureOr<int64_t> axis = node.getAxis("axis", -1, x.getRank());
   if (failed(axis))
     return failure();
-  if (x.isBool())
-    return node.emitError() << "takes numbers, not bools";
+  if (failed(node.requireNumber(x)))
+    return failure();
   int64_t count = -1;
   if (node.getOpset() < 10) {
     count = node.getInt("k", -1);
