@@ -316,6 +316,8 @@ LogicalResult importEiRecurrent(Node &node) {
           })))
     return failure();
   for (StringRef name : op.getInputs()) {
+    if (!inputs.get(name)) // the initial state may be left out
+      continue;
     StringRef role = name == "initial" ? name : name.drop_front(2);
     std::optional<Role> known = llvm::StringSwitch<std::optional<Role>>(role)
                                     .Case("wex", Role::Wex)
