@@ -1,4 +1,5 @@
 // Every constraint of the dann dialect is enforced, with the whole text of the error.
+// Longer than other files: a case is a few lines that depend on nothing else.
 // RUN: dann-opt %s -split-input-file -verify-diagnostics
 
 // Constraint 1: the shapes of dann.ei_dense.
