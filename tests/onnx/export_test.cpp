@@ -1,5 +1,7 @@
 // Exported models, imported again: they compute what the program computes that
 // they come from, also where functions stand in for layers.
+#include "model_building.h"
+
 #include "dann/dann.hpp"
 #include "onnx.pb.h"
 
@@ -18,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using dann::ElementType;
 using dann::Tensor;
+using namespace model_building;
 
 class Export : public testing::Test {
 protected:
@@ -236,36 +239,11 @@ TEST_F(Export, SaysWhyItCannot) {
 TEST_F(Export, LayersWithoutOptionalInputs) {
   onnx::ModelProto model;
   model.set_ir_version(7);
-  auto add_opset = [&](const char *domain, int version) {
-    auto *opset = model.add_opset_import();
-    opset->set_domain(domain);
-    opset->set_version(version);
-  };
-  add_opset("", 13);
-  add_opset("ai.dann", 1);
+  add_opset(model, "", 13);
+  add_opset(model, "ai.dann", 1);
   onnx::GraphProto &graph = *model.mutable_graph();
   graph.set_name("variants");
-  auto describe = [](onnx::ValueInfoProto &info, const char *name) {
-    info.set_name(name);
-    auto &type = *info.mutable_type()->mutable_tensor_type();
-    type.set_elem_type(onnx::TensorProto::FLOAT);
-    type.mutable_shape()->add_dim()->set_dim_param("batch");
-    type.mutable_shape()->add_dim()->set_dim_value(4);
-  };
-  describe(*graph.add_input(), "x");
-  auto add_parameter = [&](const std::string &name,
-                           std::initializer_list<int> shape) {
-    auto &tensor = *graph.add_initializer();
-    tensor.set_name(name);
-    tensor.set_data_type(onnx::TensorProto::FLOAT);
-    int count = 1;
-    for (int extent : shape) {
-      tensor.add_dims(extent);
-      count *= extent;
-    }
-    for (int i = 0; i < count; ++i)
-      tensor.add_float_data(0);
-  };
+  describe(*graph.add_input(), "x", {4});
   onnx::NodeProto sum;
   sum.set_op_type("Sum");
   sum.add_output("y");
@@ -282,8 +260,7 @@ TEST_F(Export, LayersWithoutOptionalInputs) {
     node.set_op_type(type);
     node.add_input("x");
     auto add_input = [&](const char *role, std::initializer_list<int> shape) {
-      add_parameter(layer + "." + role, shape);
-      node.add_input(layer + "." + role);
+      add_parameter(graph, node, layer + "." + role, shape, 0);
     };
     add_input("wex", {4, 4});
     add_input("wix", {2, 4});
@@ -308,7 +285,7 @@ TEST_F(Export, LayersWithoutOptionalInputs) {
     add_layer(false, false, false, named);
   }
   *graph.add_node() = sum;
-  describe(*graph.add_output(), "y");
+  describe(*graph.add_output(), "y", {4});
   std::ofstream(directory / "model.onnx", std::ios::binary)
       << model.SerializeAsString();
 
@@ -326,22 +303,10 @@ TEST_F(Export, LayersWithoutOptionalInputs) {
 TEST_F(Export, LinearRecurrence) {
   onnx::ModelProto model;
   model.set_ir_version(8);
-  for (auto [domain, version] : {std::pair("", 13), std::pair("ai.dann", 1)}) {
-    auto *opset = model.add_opset_import();
-    opset->set_domain(domain);
-    opset->set_version(version);
-  }
+  add_opset(model, "", 13);
+  add_opset(model, "ai.dann", 1);
   onnx::GraphProto &graph = *model.mutable_graph();
   graph.set_name("linear");
-  auto describe = [](onnx::ValueInfoProto &info, const char *name,
-                     std::initializer_list<int> shape) {
-    info.set_name(name);
-    auto &type = *info.mutable_type()->mutable_tensor_type();
-    type.set_elem_type(onnx::TensorProto::FLOAT);
-    type.mutable_shape()->add_dim()->set_dim_param("batch");
-    for (int extent : shape)
-      type.mutable_shape()->add_dim()->set_dim_value(extent);
-  };
   describe(*graph.add_input(), "x", {3, 4});
   auto add_layer = [&](const std::string &type, const std::string &x,
                        bool has_initial) {
@@ -352,17 +317,7 @@ TEST_F(Export, LinearRecurrence) {
     node.set_name(layer);
     node.add_input(x);
     auto add_input = [&](const char *role, std::initializer_list<int> shape) {
-      auto &tensor = *graph.add_initializer();
-      tensor.set_name(layer + "." + role);
-      tensor.set_data_type(onnx::TensorProto::FLOAT);
-      int count = 1;
-      for (int extent : shape) {
-        tensor.add_dims(extent);
-        count *= extent;
-      }
-      for (int i = 0; i < count; ++i)
-        tensor.add_float_data(0);
-      node.add_input(tensor.name());
+      add_parameter(graph, node, layer + "." + role, shape, 0);
     };
     add_input("u.w", {4, 4});
     add_input("u.b", {4});
@@ -400,15 +355,8 @@ TEST_F(Export, KeepsConstantsOfImportedModels) {
   model.add_opset_import()->set_version(13);
   onnx::GraphProto &graph = *model.mutable_graph();
   graph.set_name("constants");
-  auto describe = [](onnx::ValueInfoProto &info, const char *name) {
-    info.set_name(name);
-    auto &type = *info.mutable_type()->mutable_tensor_type();
-    type.set_elem_type(onnx::TensorProto::FLOAT);
-    type.mutable_shape()->add_dim()->set_dim_param("batch");
-    type.mutable_shape()->add_dim()->set_dim_value(2);
-  };
-  describe(*graph.add_input(), "x");
-  describe(*graph.add_output(), "y");
+  describe(*graph.add_input(), "x", {2});
+  describe(*graph.add_output(), "y", {2});
   auto add_node = [&](const char *type, const char *a, const char *b,
                       const char *output) {
     auto &node = *graph.add_node();

@@ -1,6 +1,8 @@
 // The export of modules, and of models whose parameters the compiler has
 // changed: there the graph computes the initializers of the file from those of
 // the checkpoint.
+#include "model_building.h"
+
 #include "frontend/Onnx/OnnxExport.h"
 #include "frontend/Onnx/OnnxImport.h"
 
@@ -278,38 +280,21 @@ TEST(OnnxExport, NamesResults) {
 ::onnx::ModelProto makeRecurrence(const std::string &op) {
   ::onnx::ModelProto model;
   model.set_ir_version(8);
-  model.add_opset_import()->set_version(13);
-  auto &domain = *model.add_opset_import();
-  domain.set_domain("ai.dann");
-  domain.set_version(1);
+  model_building::add_opset(model, "", 13);
+  model_building::add_opset(model, "ai.dann", 1);
   ::onnx::GraphProto &graph = *model.mutable_graph();
   graph.set_name("recurrence");
   graph.add_output()->set_name("y");
-  ::onnx::ValueInfoProto &x = *graph.add_input();
-  x.set_name("x");
-  auto &type = *x.mutable_type()->mutable_tensor_type();
-  type.set_elem_type(::onnx::TensorProto::FLOAT);
-  type.mutable_shape()->add_dim()->set_dim_param("batch");
-  for (int64_t extent : {3, 4})
-    type.mutable_shape()->add_dim()->set_dim_value(extent);
+  model_building::describe(*graph.add_input(), "x", {3, 4});
   ::onnx::NodeProto &node = *graph.add_node();
   node.set_domain("ai.dann");
   node.set_op_type(op);
   node.set_name("layer");
   node.add_input("x");
   node.add_output("y");
-  auto addInput = [&](const std::string &name, const Shape &shape) {
-    ::onnx::TensorProto &tensor = *graph.add_initializer();
-    tensor.set_name("layer." + name);
-    tensor.set_data_type(::onnx::TensorProto::FLOAT);
-    int64_t count = 1;
-    for (int64_t extent : shape) {
-      tensor.add_dims(extent);
-      count *= extent;
-    }
-    for (int64_t i = 0; i < count; ++i)
-      tensor.add_float_data(0.5F);
-    node.add_input(tensor.name());
+  auto addInput = [&](const std::string &name,
+                      std::initializer_list<int> shape) {
+    model_building::add_parameter(graph, node, "layer." + name, shape, 0.5F);
   };
   bool isDivisive = StringRef(op).contains("Shunting");
   if (StringRef(op).starts_with("EI")) {
